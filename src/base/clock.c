@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t now(clockid_t id)
+{
+    struct timespec t;
+    (void)clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+int64_t clock_realtime_ns(void)
+{
+    return now(CLOCK_REALTIME);
+}
+
+int64_t clock_monotonic_ns(void)
+{
+    return now(CLOCK_MONOTONIC);
+}
+
+static time_t floor_seconds(int64_t ns)
+{
+    return (time_t)(ns / NS_PER_S - (ns % NS_PER_S < 0));
+}
+
+void clock_format(int64_t ns, char out[CLOCK_TEXT_BYTES])
+{
+    time_t s = floor_seconds(ns);
+    struct tm tm;
+    if (!localtime_r(&s, &tm) || !strftime(out, CLOCK_TEXT_BYTES, "%Y-%m-%d %H:%M:%S", &tm))
+        (void)snprintf(out, CLOCK_TEXT_BYTES, "(no valid time)");
+}
+
+void clock_format_utc(int64_t ns, char out[CLOCK_TEXT_BYTES])
+{
+    time_t s = floor_seconds(ns);
+    struct tm tm;
+    if (!gmtime_r(&s, &tm) || tm.tm_year > 8099 || tm.tm_year < -1900) {
+        (void)snprintf(out, CLOCK_TEXT_BYTES, "(no valid time)");
+        return;
+    }
+    size_t n = strftime(out, CLOCK_TEXT_BYTES, "%Y-%m-%dT%H:%M:%S", &tm);
+    (void)snprintf(out + n, CLOCK_TEXT_BYTES - n, ".%09ldZ", (long)(ns - s * NS_PER_S));
+}
+
+bool clock_parse(const char *text, int64_t *ns_out)
+{
+    struct tm tm = {.tm_isdst = -1};
+    int used = 0;
+    int64_t span = 24 * 3600 * NS_PER_S;
+    if (sscanf(text, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &used) != 3)
+        return false;
+    const char *rest = text + used;
+    if (*rest == ' ' || *rest == 'T') {
+        if (sscanf(++rest, "%2d:%2d%n", &tm.tm_hour, &tm.tm_min, &used) != 2)
+            return false;
+        rest += used;
+        span = 60 * NS_PER_S;
+        if (*rest == ':') {
+            if (sscanf(++rest, "%2d%n", &tm.tm_sec, &used) != 1)
+                return false;
+            rest += used;
+            span = NS_PER_S;
+        }
+    }
+    bool utc = *rest == 'Z';
+    if (rest[utc] != '\0' || tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
+        tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+        return false;
+    tm.tm_year -= 1900;
+    tm.tm_mon -= 1;
+    time_t s = utc ? timegm(&tm) : mktime(&tm);
+    *ns_out = (int64_t)s * NS_PER_S + span - 1;
+    return true;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Time, in nanoseconds; dates as people write them. */
+#ifndef ABRI_BASE_CLOCK_H
+#define ABRI_BASE_CLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NS_PER_S INT64_C(1000000000)
+
+int64_t clock_realtime_ns(void);
+int64_t clock_monotonic_ns(void);
+
+#define CLOCK_TEXT_BYTES 32
+/* "2026-11-21 21:26:16", local time. */
+void clock_format(int64_t ns, char out[CLOCK_TEXT_BYTES]);
+/* "2026-11-21T21:26:16.123456789Z" (nanoseconds), for machines. */
+void clock_format_utc(int64_t ns, char out[CLOCK_TEXT_BYTES]);
+/* Reads "2026-11-21", "2026-11-21 21:26" or with seconds, ' ' or 'T' between,
+ * as local time, or UTC with a final 'Z'. *ns_out is the last nanosecond that
+ * the text includes, so that "the newest at or before" means what it says. */
+bool clock_parse(const char *text, int64_t *ns_out);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store: named immutable objects. The seam below the vault: a directory today,
+ * memory for tests, object storage later; layers that count, fail or cut the
+ * power stack on the same seam.
+ *
+ * Names are relative paths of 1 to 4 components of [a-z0-9._-], not beginning
+ * with '.', together at most 200 bytes: "packs/3f/3f2a…", "snapshots/0000…01".
+ * An object is written once: created under a temporary name, filled, and named
+ * by commit. It is never changed afterwards.
+ *
+ * Durability: after store_writer_commit the object's bytes are durable
+ * (fdatasync); its *name* is durable after store_sync of its directory.
+ * A name that was never synced may vanish in a power cut; its content never
+ * appears torn under a committed name.
+ *
+ * Threads: all functions may be called from several threads at once; one
+ * writer's store_write calls may run concurrently if their ranges are disjoint.
+ */
+#ifndef ABRI_STORE_STORE_H
+#define ABRI_STORE_STORE_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct store;        /* one opened location */
+struct store_writer; /* one object being written */
+struct store_reader; /* one object opened for reading */
+
+/* ---- implementations --------------------------------------------------- */
+
+/* A directory. ERR_NOT_FOUND if `path` does not exist and not `create`; with
+ * `create`, makes it (mode 0700; parents must exist) or accepts an existing
+ * empty directory. Removes temporaries of dead processes on open. */
+MUST_CHECK int store_dir_open(const char *path, bool create, struct store **out, struct err *e);
+/* Memory; contents vanish with store_close. */
+MUST_CHECK int store_mem_open(struct store **out, struct err *e);
+
+void store_close(struct store *s); /* NULL is fine */
+/* For messages: the path of a directory, "memory". */
+const char *store_location(const struct store *s);
+
+/* ---- writing ------------------------------------------------------------ */
+
+MUST_CHECK int store_create(struct store *s, struct store_writer **out, struct err *e);
+MUST_CHECK int store_write(struct store_writer *w, uint64_t off, const void *p, size_t len,
+                           struct err *e);
+/* Tells the system to start writing out; a hint that cannot fail. */
+void store_write_hint(struct store_writer *w, uint64_t off, uint64_t len);
+/* Makes the bytes durable and names them. ERR_EXISTS if the name is taken: the
+ * existing object stays as it is, the new one is discarded. Missing parent
+ * directories are made. Frees `w` whether it succeeds or not. */
+MUST_CHECK int store_writer_commit(struct store_writer *w, const char *name, struct err *e);
+void store_writer_abort(struct store_writer *w); /* NULL is fine */
+/* create + write + commit; does not sync the name. */
+MUST_CHECK int store_put(struct store *s, const char *name, const void *p, size_t len,
+                         struct err *e);
+/* Makes durable every name that was committed, removed or made in directory
+ * `dir` ("" is the top), and the directories leading to it. */
+MUST_CHECK int store_sync(struct store *s, const char *dir, struct err *e);
+
+/* ---- reading ------------------------------------------------------------ */
+
+MUST_CHECK int store_open(struct store *s, const char *name, struct store_reader **out,
+                          struct err *e);
+uint64_t store_reader_len(const struct store_reader *r);
+/* Exactly `len` bytes; ERR_DAMAGED if the object ends before. */
+MUST_CHECK int store_read(struct store_reader *r, uint64_t off, void *p, size_t len,
+                          struct err *e);
+/* A read-only mapping of the whole object, or NULL if the store has none (then
+ * use store_read). Valid until store_reader_close. */
+const uint8_t *store_reader_map(struct store_reader *r);
+void store_reader_close(struct store_reader *r); /* NULL is fine */
+
+/* Calls `each` for every object below directory `dir` ("packs" finds
+ * "packs/3f/3f2a…"; full names, any order). A missing directory has no
+ * objects. `each` returns 0 to go on; anything else ends the list and is
+ * returned. Temporaries never appear. */
+typedef int store_each(void *arg, const char *name, uint64_t len_bytes, struct err *e);
+MUST_CHECK int store_list(struct store *s, const char *dir, store_each *each, void *arg,
+                          struct err *e);
+
+/* ---- removing (for derived data, and for the collector) ------------------- */
+
+/* ERR_NOT_FOUND if there is no such object. */
+MUST_CHECK int store_remove(struct store *s, const char *name, struct err *e);
+
+#endif

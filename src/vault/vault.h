@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vault: the keeper's side of a store. Packs of sealed frames, an index that
+ * can be rebuilt from them, signed and chained snapshot records, sessions.
+ * It holds no key that opens anything: frames, session envelopes, recipient
+ * lists and roots are opaque bytes here. The bytes are specified in
+ * docs/format/vault.md; every structure named below is described there.
+ *
+ * Threads: a `struct vault` may be read from several threads at once
+ * (vault_find, vault_read_frame); a session's offer, refer and add likewise.
+ * Everything else belongs to one thread at a time. Processes need no lock:
+ * everything durable is immutable and appears by one rename or link.
+ */
+#ifndef ABRI_VAULT_VAULT_H
+#define ABRI_VAULT_VAULT_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "sign/sign.h"
+#include "store/store.h"
+
+#define VAULT_FORMAT 1
+#define ID_BYTES 32  /* chunk ids, pack ids, snapshot ids */
+#define UID_BYTES 16 /* vault, writer and session ids: random */
+
+/* Chunk cutting parameters: fixed for the life of a vault, so that all its
+ * writers cut alike. All in bytes; see chunk.h for their use. */
+struct vault_chunking {
+    uint32_t small_max;   /* files up to this size are bundled */
+    uint32_t bundle_min, bundle_avg, bundle_max;
+    uint32_t cdc_min, cdc_avg, cdc_max; /* avg is a power of two */
+    uint32_t fixed;                     /* for disk images; a power of two */
+};
+
+struct vault_info {
+    uint8_t id[UID_BYTES];
+    uint8_t owner_pk[SIGN_PUBLIC_BYTES];
+    uint8_t keeper_pk[SIGN_PUBLIC_BYTES];
+    int64_t created_ns;
+    bool shared; /* writers may refer to each other's chunks */
+    struct vault_chunking chunking;
+};
+
+struct vault;
+
+/* Makes a vault in an empty store: the object "vault", signed by `owner`, and
+ * a fresh keeper key. `info->id`, `created_ns` and `keeper_pk` are filled in.
+ * ERR_EXISTS if the store already holds a vault. */
+MUST_CHECK int vault_create(struct store *s, struct vault_info *info, const struct sign_key *owner,
+                            struct err *e);
+/* ERR_NO_VAULT if the store holds none; ERR_NEWER; ERR_DAMAGED. Borrows `s`
+ * for the life of the vault. Reads neither packs nor the index yet. */
+MUST_CHECK int vault_open(struct store *s, struct vault **out, struct err *e);
+void vault_close(struct vault *v);
+const struct vault_info *vault_get_info(const struct vault *v);
+struct store *vault_store(struct vault *v);
+
+/* ---- small objects that others seal and sign ----------------------------- */
+
+enum vault_kind {
+    VAULT_KEY = 1,    /* "keys/<32 hex>": a wrapped recovery key */
+    VAULT_RECIPIENTS, /* "recipients/<16 hex generation>" */
+    VAULT_WRITER,     /* "writers/<32 hex writer id>": a certificate */
+    VAULT_SESSION,    /* "sessions/<32 hex session id>": a sealed data key */
+};
+#define VAULT_OBJECT_MAX ((size_t)1 << 20)
+
+/* Durable, name and all, when it returns 0. `name` is the part behind '/'. */
+MUST_CHECK int vault_put(struct vault *v, enum vault_kind kind, const char *name, const void *p,
+                         size_t len, struct err *e);
+/* Appends the object to `out`. ERR_NOT_FOUND; ERR_LIMIT over VAULT_OBJECT_MAX. */
+MUST_CHECK int vault_get(struct vault *v, enum vault_kind kind, const char *name, struct buf *out,
+                         struct err *e);
+typedef int vault_each_name(void *arg, const char *name, struct err *e);
+/* In ascending order of name. */
+MUST_CHECK int vault_list(struct vault *v, enum vault_kind kind, vault_each_name *each, void *arg,
+                          struct err *e);
+
+/* ---- frames ---------------------------------------------------------------- */
+
+enum frame_kind { FRAME_DATA = 1, FRAME_META = 2 };
+
+struct frame {
+    enum frame_kind kind;
+    uint8_t id[ID_BYTES];
+    uint8_t session[UID_BYTES]; /* whose data key sealed it */
+    uint64_t nonce;             /* counter within that session, never 0 */
+};
+
+#define FRAME_HEADER_BYTES 72u
+#define FRAME_SEALED_MAX ((uint32_t)17 << 20) /* sealed bytes of one frame */
+
+/* Where a frame lies. `pack` counts within the opened vault: valid until
+ * vault_close, meaningless to anyone else. */
+struct frame_loc {
+    uint32_t pack;
+    uint32_t frame;  /* ordinal within the pack */
+    uint32_t offset; /* of the frame header within the pack */
+    uint32_t len;    /* sealed bytes, without the header */
+};
+
+/* Loads the index, reads the footers of packs that it does not cover yet, and
+ * drops what it covers but is gone. Called by the functions below as needed;
+ * calling it again picks up packs of other processes. A damaged or missing
+ * index is rebuilt silently; a damaged footer is reported through `damaged`
+ * (may be NULL) and its pack left out. Tries to store the refreshed index
+ * and goes on without if it cannot (read-only disk, no space). */
+typedef void vault_damage(void *arg, const char *object, const char *message);
+MUST_CHECK int vault_refresh(struct vault *v, vault_damage *damaged, void *arg, struct err *e);
+
+/* True and *out if a pack holds the chunk. */
+bool vault_find(struct vault *v, const uint8_t id[ID_BYTES], struct frame_loc *out);
+/* The pack's id, and how many frames and bytes it has. */
+const uint8_t *vault_pack_id(struct vault *v, uint32_t pack);
+uint32_t vault_pack_count(struct vault *v); /* packs are 0 … count − 1 */
+
+/* Reads header and sealed bytes into `buf` (at least FRAME_HEADER_BYTES +
+ * loc->len), checks the header, gives the frame's description; the sealed
+ * bytes begin at buf + FRAME_HEADER_BYTES. ERR_DAMAGED names the pack and the
+ * offset. Does not hash: opening the seal authenticates. */
+MUST_CHECK int vault_read_frame(struct vault *v, const struct frame_loc *loc, uint8_t *buf,
+                                struct frame *out, struct err *e);
+
+/* ---- sessions: adding ------------------------------------------------------ */
+
+struct session;
+
+struct session_params {
+    uint8_t writer[UID_BYTES];
+    uint8_t session[UID_BYTES]; /* its envelope must already be put */
+    uint32_t pack_bytes;        /* target size; 0 = 32 MiB data, 8 MiB metadata */
+};
+
+MUST_CHECK int session_begin(struct vault *v, const struct session_params *p, struct session **out,
+                             struct err *e);
+
+enum session_have { SESSION_HAS = 1, SESSION_WANTS };
+
+/* "Do you have this chunk?" SESSION_HAS: the writer may refer to it (it is in
+ * a pack of this writer, or of any writer in a shared vault, or another thread
+ * is adding it), and the snapshot now refers to it. SESSION_WANTS: the caller
+ * has promised to session_add it; if it cannot, the session cannot commit. */
+MUST_CHECK int session_offer(struct session *s, const uint8_t id[ID_BYTES], enum session_have *out,
+                             struct err *e);
+/* As offer, for a chunk that the caller could not add: false if not there. */
+bool session_refer(struct session *s, const uint8_t id[ID_BYTES]);
+
+/* Appends a frame. `buf` has FRAME_HEADER_BYTES of room before the `len`
+ * sealed bytes; the header is written there, and the whole goes to the pack in
+ * one write. The pack is sealed and synced when it is full, by the caller that
+ * fills it; others go on with the next pack meanwhile. */
+MUST_CHECK int session_add(struct session *s, const struct frame *f, uint8_t *buf, uint32_t len,
+                           struct err *e);
+
+struct session_stats {
+    uint64_t frames, bytes; /* added by this session: frames, stored bytes */
+    uint64_t data_bytes, meta_bytes;
+};
+struct session_stats session_get_stats(struct session *s);
+
+/* Seals and syncs all packs; afterwards add fails. Called by commit. */
+MUST_CHECK int session_flush(struct session *s, struct err *e);
+
+/* What the keeper may see of a snapshot, supplied by the writer. */
+struct snapshot_draft {
+    int64_t client_time_ns;      /* a label, never trusted */
+    const char *machine;         /* at most 255 bytes */
+    uint8_t group[UID_BYTES];    /* keyed hash of host and paths: what belongs together */
+    const char *const *tags;     /* labels in clear, each at most 255 bytes */
+    size_t tag_count;            /* at most 64 */
+    uint64_t files, bytes;       /* entries and plain bytes of the whole snapshot */
+    uint8_t suspicion;           /* 0 = none measured … 255 */
+    bool incomplete;             /* some items could not be read */
+    uint64_t root_nonce;
+    uint8_t root_id[ID_BYTES];
+    const uint8_t *root;         /* sealed; at most 1 MiB */
+    size_t root_len;
+};
+
+/* Flushes, writes the record (signed by `key`, chained to the writer's
+ * previous one, received and signed by the keeper), durably. Only now is the
+ * snapshot visible. Several processes may commit at once. */
+MUST_CHECK int session_commit(struct session *s, const struct snapshot_draft *d,
+                              const struct sign_key *key, uint8_t snapshot_id_out[ID_BYTES],
+                              struct err *e);
+/* Frees; what was sealed stays for a later session to use. NULL is fine. */
+void session_end(struct session *s);
+
+/* ---- snapshots --------------------------------------------------------------- */
+
+struct snapshot {
+    uint8_t id[ID_BYTES];
+    uint64_t seq;               /* given by the keeper, ascending */
+    int64_t received_ns;        /* by the keeper's clock */
+    int64_t client_time_ns;
+    uint8_t writer[UID_BYTES];
+    uint8_t session[UID_BYTES]; /* whose key sealed the root */
+    uint8_t group[UID_BYTES];
+    uint64_t writer_seq;
+    uint64_t files, bytes, added_bytes;
+    uint8_t suspicion;
+    bool incomplete;
+    char machine[256];
+    char (*tags)[256];
+    size_t tag_count;
+    uint64_t root_nonce;
+    uint8_t root_id[ID_BYTES];
+    uint8_t *root;
+    size_t root_len;
+    uint8_t refs_hash[HASH_BYTES];
+};
+
+struct snapshot_list {
+    struct snapshot *items; /* ascending by seq */
+    size_t count;
+};
+void snapshot_list_done(struct snapshot_list *l);
+
+/* All records whose signatures (writer's certificate, keeper) verify; the
+ * others are reported through `damaged` and left out. Reads no reference set. */
+MUST_CHECK int vault_snapshots(struct vault *v, struct snapshot_list *out, vault_damage *damaged,
+                               void *arg, struct err *e);
+
+/* The reference set of one snapshot: which frames of which packs. */
+struct refset_pack {
+    uint8_t pack[ID_BYTES];
+    uint32_t frame_count; /* in the pack */
+    uint8_t *bits;        /* frame_count bits, least significant first */
+};
+struct refset {
+    struct refset_pack *packs;
+    size_t count;
+};
+void refset_done(struct refset *r);
+MUST_CHECK int vault_snapshot_refs(struct vault *v, const struct snapshot *s, struct refset *out,
+                                   struct err *e);
+
+/* ---- verification without keys -------------------------------------------------- */
+
+struct vault_check_stats {
+    uint64_t snapshots, packs, frames, bytes_read, damaged;
+};
+
+/* Structure: the vault object, certificates, session envelopes' signatures,
+ * every record and its chain, every pack's header, footer and length, every
+ * reference set against the footers, frame headers not read. Damage is
+ * reported and counted; -1 only if the check itself cannot go on. */
+MUST_CHECK int vault_check(struct vault *v, vault_damage *damaged, void *arg,
+                           struct vault_check_stats *stats, struct err *e);
+
+/* One pack, every byte: hashes each frame against the footer. `each` gets
+ * every frame (ok or not) with its stored bytes, for a caller that can open
+ * seals; bytes is NULL if the frame lies beyond the end of the file. */
+typedef int vault_each_frame(void *arg, const struct frame_loc *loc, const struct frame *f,
+                             const uint8_t *sealed, bool intact, struct err *e);
+MUST_CHECK int vault_scrub_pack(struct vault *v, uint32_t pack, vault_each_frame *each, void *arg,
+                                vault_damage *damaged, void *damaged_arg,
+                                struct vault_check_stats *stats, struct err *e);
+
+#endif
