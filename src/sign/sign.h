@@ -15,9 +15,11 @@
 #include <stdint.h>
 
 #define SIGN_PUBLIC_BYTES 32
-#define SIGN_SEED_BYTES 32
-#define SIGN_BYTES 64
-#define HASH_BYTES 32
+#define SIGN_SEED_BYTES   32
+#define SIGN_BYTES        64
+#define SIGN_CONTEXT_MAX  64                /* characters of a context */
+#define SIGN_MESSAGE_MAX  ((size_t)4 << 20) /* bytes of a message; longer ones never verify */
+#define HASH_BYTES        32
 
 /* A signing key: the 32-byte seed is the secret. Wipe with sign_key_done. */
 struct sign_key {
@@ -35,8 +37,8 @@ void sign_key_done(struct sign_key *k);
 
 void sign_make(const struct sign_key *k, const char *context, const void *msg, size_t len,
                uint8_t out[SIGN_BYTES]);
-bool sign_verify(const uint8_t public_key[SIGN_PUBLIC_BYTES], const char *context,
-                 const void *msg, size_t len, const uint8_t sig[SIGN_BYTES]);
+bool sign_verify(const uint8_t public_key[SIGN_PUBLIC_BYTES], const char *context, const void *msg,
+                 size_t len, const uint8_t sig[SIGN_BYTES]);
 
 /* Unkeyed BLAKE3, 32 bytes. */
 void hash_bytes(const void *p, size_t len, uint8_t out[HASH_BYTES]);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The unkeyed BLAKE3 hash of whole objects. Keyed and derived hashes belong to
+ * the rooms that hold keys; they do not go through here.
+ */
+#include "sign/sign.h"
+
+#include <blake3.h>
+
+_Static_assert(HASH_BYTES == BLAKE3_OUT_LEN, "the format fixes the hash at 32 bytes");
+
+void hash_bytes(const void *p, size_t len, uint8_t out[HASH_BYTES])
+{
+    hash_two(p, len, NULL, 0, out);
+}
+
+void hash_two(const void *a, size_t a_len, const void *b, size_t b_len, uint8_t out[HASH_BYTES])
+{
+    blake3_hasher h;
+    blake3_hasher_init(&h);
+    if (a_len)
+        blake3_hasher_update(&h, a, a_len);
+    if (b_len)
+        blake3_hasher_update(&h, b, b_len);
+    blake3_hasher_finalize(&h, out, HASH_BYTES);
+}
