@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads a tree in order. Hostile trees end: levels only go down, and every
+ * entry must be greater than the one before across all nodes, so that no node
+ * can be visited twice with success.
+ */
+#include "content/content_internal.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+struct tree_frame {
+    struct buf plain;
+    struct cursor at;
+    uint64_t left;  /* elements not yet read */
+    struct buf path; /* inner levels: first path of the child at hand */
+    bool has_child;  /* a child has been read but not entered */
+    uint8_t child[SEAL_ID_BYTES];
+};
+
+struct tree_reader {
+    struct tree_ref root;
+    content_fetch *fetch;
+    void *arg;
+    void (*seen)(void *arg, const uint8_t *id);
+    void *seen_arg;
+    struct entry_decoder *decoder;
+    struct tree_frame levels[CONTENT_LEVEL_MAX + 1];
+    bool started;
+    struct buf last_path; /* of the entry before, over all nodes */
+    bool has_last;
+    struct buf seek_path;
+    bool seeking;
+};
+
+int tree_reader_new(const struct tree_ref *root, content_fetch *fetch, void *arg,
+                    struct tree_reader **out, struct err *e)
+{
+    if (root->level > CONTENT_LEVEL_MAX)
+        return err_set(e, ERR_DAMAGED, "a tree of level %u", root->level);
+    struct tree_reader *r = mem_zalloc(sizeof *r);
+    if (!r)
+        return err_no_memory(e, "a tree");
+    r->root = *root;
+    r->fetch = fetch;
+    r->arg = arg;
+    r->last_path.max = r->seek_path.max = ENTRY_PATH_MAX + 1;
+    for (size_t i = 0; i <= CONTENT_LEVEL_MAX; i++) {
+        r->levels[i].plain.max = CONTENT_NODE_MAX;
+        r->levels[i].path.max = ENTRY_PATH_MAX + 1;
+    }
+    if (entry_decoder_new(&r->decoder, e)) {
+        mem_free(r);
+        return -1;
+    }
+    *out = r;
+    return 0;
+}
+
+void tree_reader_free(struct tree_reader *r)
+{
+    if (!r)
+        return;
+    entry_decoder_free(r->decoder);
+    for (size_t i = 0; i <= CONTENT_LEVEL_MAX; i++) {
+        buf_done(&r->levels[i].plain);
+        buf_done(&r->levels[i].path);
+    }
+    buf_done(&r->last_path);
+    buf_done(&r->seek_path);
+    mem_free(r);
+}
+
+void tree_reader_on_node(struct tree_reader *r, void (*seen)(void *arg, const uint8_t *id),
+                         void *arg)
+{
+    r->seen = seen;
+    r->seen_arg = arg;
+}
+
+static int load(struct tree_reader *r, unsigned level, const uint8_t *id, struct err *e)
+{
+    struct tree_frame *f = &r->levels[level];
+    buf_reset(&f->plain);
+    buf_reset(&f->path);
+    f->left = 0;
+    f->has_child = false;
+    if (r->seen)
+        r->seen(r->seen_arg, id);
+    if (r->fetch(r->arg, id, &f->plain, e))
+        return err_wrap(e, "tree node");
+    f->at = cursor_of(f->plain.data, f->plain.len);
+    uint8_t version = cursor_u8(&f->at);
+    uint8_t node_level = cursor_u8(&f->at);
+    if (version > NODE_VERSION)
+        return err_set(e, ERR_NEWER, "tree node: written by a newer abri: update abri");
+    if (f->at.bad || node_level != level)
+        return err_set(e, ERR_DAMAGED, "tree node: malformed head");
+    if (level == 0 && entry_decoder_begin(r->decoder, &f->at, e))
+        return -1;
+    uint64_t left = cursor_varint(&f->at);
+    if (cursor_check(&f->at, left == 0, "tree node", e))
+        return -1;
+    f->left = left;
+    return 0;
+}
+
+/* Reads the next child of an inner node into path and child. */
+static int next_child(struct tree_frame *f, struct err *e)
+{
+    size_t shared = (size_t)cursor_varint_max(&f->at, f->path.len);
+    size_t len;
+    const uint8_t *suffix = cursor_blob(&f->at, ENTRY_PATH_MAX - shared, &len);
+    cursor_copy(&f->at, f->child, SEAL_ID_BYTES);
+    (void)cursor_varint(&f->at);
+    (void)cursor_varint(&f->at);
+    f->left--;
+    if (cursor_check(&f->at, f->left == 0, "tree node", e))
+        return -1;
+    f->path.len = shared;
+    buf_put(&f->path, suffix, len);
+    f->has_child = true;
+    return buf_check(&f->path, "tree node", e);
+}
+
+static int compare_to_seek(const struct tree_reader *r, const struct buf *path)
+{
+    return path_compare((const char *)path->data, path->len, (const char *)r->seek_path.data,
+                        r->seek_path.len);
+}
+
+/* Makes `child` the child to enter next: the next one, or while seeking the
+ * last whose first path is not behind the place sought. */
+static int choose_child(struct tree_reader *r, struct tree_frame *f, uint8_t id[SEAL_ID_BYTES],
+                        struct err *e)
+{
+    if (!f->has_child && next_child(f, e))
+        return -1;
+    memcpy(id, f->child, SEAL_ID_BYTES);
+    f->has_child = false;
+    while (r->seeking && f->left) {
+        if (next_child(f, e))
+            return -1;
+        if (compare_to_seek(r, &f->path) > 0)
+            return 0; /* stays at hand */
+        memcpy(id, f->child, SEAL_ID_BYTES);
+        f->has_child = false;
+    }
+    return 0;
+}
+
+/* 1 if the leaf has an entry, 0 at the end. */
+static int descend(struct tree_reader *r, struct err *e)
+{
+    if (!r->started) {
+        r->started = true;
+        if (r->root.entries && load(r, r->root.level, r->root.id, e))
+            return -1;
+    }
+    while (r->levels[0].left == 0) {
+        unsigned level = 1;
+        while (level <= r->root.level && !r->levels[level].left && !r->levels[level].has_child)
+            level++;
+        if (level > r->root.level)
+            return 0;
+        uint8_t id[SEAL_ID_BYTES];
+        if (choose_child(r, &r->levels[level], id, e) || load(r, level - 1, id, e))
+            return -1;
+    }
+    return 1;
+}
+
+static int remember(struct tree_reader *r, const struct entry *en, struct err *e)
+{
+    if (r->has_last && path_compare((const char *)r->last_path.data, r->last_path.len, en->path,
+                                    en->path_len) >= 0)
+        return err_set(e, ERR_DAMAGED, "tree node: paths are not in ascending order");
+    buf_reset(&r->last_path);
+    buf_put(&r->last_path, en->path, en->path_len);
+    r->has_last = true;
+    return buf_check(&r->last_path, "a path", e);
+}
+
+int tree_reader_next(struct tree_reader *r, struct entry *out, struct err *e)
+{
+    for (;;) {
+        int rc = descend(r, e);
+        if (rc <= 0)
+            return rc;
+        struct tree_frame *f = &r->levels[0];
+        if (entry_decode(r->decoder, &f->at, out, e))
+            return -1;
+        f->left--;
+        if (cursor_check(&f->at, f->left == 0, "tree node", e) || remember(r, out, e))
+            return -1;
+        if (!r->seeking)
+            return 1;
+        if (path_compare(out->path, out->path_len, (const char *)r->seek_path.data,
+                         r->seek_path.len) >= 0) {
+            r->seeking = false;
+            return 1;
+        }
+    }
+}
+
+int tree_reader_seek(struct tree_reader *r, const char *path, size_t len, struct err *e)
+{
+    buf_reset(&r->seek_path);
+    buf_put(&r->seek_path, path, len);
+    for (size_t i = 0; i <= CONTENT_LEVEL_MAX; i++) {
+        r->levels[i].left = 0;
+        r->levels[i].has_child = false;
+    }
+    r->started = false;
+    r->has_last = false;
+    r->seeking = len > 0;
+    return buf_check(&r->seek_path, "a path", e);
+}
+
+bool tree_reader_skip_damage(struct tree_reader *r)
+{
+    r->levels[0].left = 0;
+    bool left = false;
+    for (unsigned level = 1; level <= r->root.level; level++) {
+        struct tree_frame *f = &r->levels[level];
+        if (f->at.bad)
+            f->left = 0;
+        left = left || f->left || f->has_child;
+    }
+    return left;
+}
