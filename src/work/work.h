@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * work: the pipelines. Each verb of the program that touches content is one
+ * function here, with its options as a struct and what it found as another.
+ * Nothing here prints: whoever calls gets figures, problems and events.
+ */
+#ifndef ABRI_WORK_WORK_H
+#define ABRI_WORK_WORK_H
+
+#include "base/err.h"
+#include "base/progress.h"
+#include "content/content.h"
+#include "seal/seal.h"
+#include "select/select.h"
+#include "target/target.h"
+#include "vault/vault.h"
+
+/* ---- where things are ------------------------------------------------------- */
+
+struct work_dirs {
+    const char *config; /* writer keys: <config>/writers/<vault id> */
+    const char *cache;  /* <cache>/<vault id>/…; NULL: work without a cache */
+};
+
+/* Asks for the passphrase: fills `out` (NUL-terminated, wiped by the caller).
+ * ERR_PASSPHRASE if there is nobody to ask. */
+#define PASSPHRASE_MAX 1024
+typedef int work_ask(void *arg, char out[PASSPHRASE_MAX], struct err *e);
+
+/* A problem with one item; the work goes on and ends "incomplete". */
+typedef void work_problem(void *arg, const char *item, const struct err *e);
+
+/* ---- access: an opened vault and what we may do with it ------------------------ */
+
+struct access {
+    struct store *store;
+    struct vault *vault;
+    struct seal_ids *ids;          /* writer or reader */
+    struct writer_key *writer;     /* writer only */
+    struct recipients recipients;  /* writer only */
+    struct recovery_key *recovery; /* reader only */
+    struct keyring *keyring;       /* reader only */
+};
+
+/* The vault alone: no key. ERR_NO_VAULT. */
+MUST_CHECK int access_open(const char *location, struct access *out, struct err *e);
+/* Loads this machine's writer key. ERR_NO_KEY if it has none for the vault. */
+MUST_CHECK int access_as_writer(struct access *a, const struct work_dirs *dirs, struct err *e);
+/* Unwraps a recovery key with the passphrase that `ask` gives. */
+MUST_CHECK int access_as_reader(struct access *a, work_ask *ask, void *arg, struct err *e);
+void access_close(struct access *a);
+
+/* ---- init ------------------------------------------------------------------------- */
+
+struct init_options {
+    const char *location;
+    const char *machine; /* NULL: the host's name */
+    bool shared;
+    struct kdf_cost cost;
+    struct vault_chunking chunking; /* all zero: the defaults */
+};
+/* Makes the vault and its keys, enrols this machine as a writer. */
+MUST_CHECK int work_init(const struct init_options *o, const struct work_dirs *dirs, work_ask *ask,
+                         void *arg, uint8_t vault_id_out[UID_BYTES], struct err *e);
+
+/* ---- backup -------------------------------------------------------------------------- */
+
+struct backup_options {
+    const char *const *paths;
+    size_t path_count;
+    const struct select *exclude;
+    bool one_file_system, exclude_caches;
+    const char *const *exclude_if_present;
+    size_t exclude_if_present_count;
+    uint64_t exclude_larger_than;
+    const char *const *tags;
+    size_t tag_count;
+    const char *host; /* NULL: the host's name */
+    bool dry_run, force_read;
+    int level;             /* zstd; 0: no compression */
+    uint64_t limit_upload; /* bytes a second; 0: none */
+    unsigned threads;      /* 0: as many as there are processors */
+    work_problem *problem;
+    void *arg;
+    struct progress *progress; /* may be NULL */
+};
+
+struct backup_result {
+    uint8_t id[ID_BYTES]; /* zeros after a dry run */
+    uint64_t files, dirs, others, bytes;
+    uint64_t files_new, files_changed, files_unchanged;
+    uint64_t stored_bytes, data_bytes, meta_bytes; /* added to the vault; with dry_run an
+                                                      estimate: plain bytes of new chunks */
+    uint64_t problems;
+    int64_t duration_ns;
+};
+/* 0 even if there were problems: see result->problems. */
+MUST_CHECK int work_backup(struct access *a, const struct work_dirs *dirs,
+                           const struct backup_options *o, struct backup_result *out,
+                           struct err *e);
+
+/* ---- snapshots, trees --------------------------------------------------------------- */
+
+/* "latest", a date, or at least the first digit of an id. *index_out counts in
+ * `l`. ERR_NOT_FOUND, ERR_AMBIGUOUS. */
+MUST_CHECK int work_find_snapshot(const struct snapshot_list *l, const char *spec,
+                                  size_t *index_out, struct err *e);
+/* Opens the sealed root; free with mem_free. */
+MUST_CHECK int work_open_root(struct access *a, const struct snapshot *s, struct root **out,
+                              struct err *e);
+/* Calls `each` for every entry at or below `path` ("" is everything). */
+typedef int work_each_entry(void *arg, const struct entry *en, struct err *e);
+MUST_CHECK int work_walk_tree(struct access *a, const struct tree_ref *tree, const char *path,
+                              work_each_entry *each, void *arg, struct err *e);
+
+/* ---- restore --------------------------------------------------------------------------- */
+
+struct restore_options {
+    const char *path;   /* within the snapshot, without leading '/'; "" for everything */
+    const char *target; /* directory */
+    const struct select *include, *exclude; /* may be NULL */
+    enum target_overwrite overwrite;
+    bool dry_run, verify;
+    unsigned threads;
+    const struct work_dirs *dirs; /* for the note of an interrupted restore; may be NULL */
+    work_problem *problem;
+    void *arg;
+    struct progress *progress;
+};
+struct restore_result {
+    uint64_t files, dirs, others, links, bytes; /* written */
+    uint64_t skipped;                           /* there already */
+    uint64_t verified;                          /* files read back and compared */
+    uint64_t problems;
+    bool resumed;
+    int64_t duration_ns;
+};
+MUST_CHECK int work_restore(struct access *a, const struct snapshot *s,
+                            const struct restore_options *o, struct restore_result *out,
+                            struct err *e);
+
+/* ---- check -------------------------------------------------------------------------------- */
+
+struct check_options {
+    bool read_data;
+    double subset; /* share of the packs to read, 0 < subset ≤ 1 */
+    uint64_t seed; /* which ones */
+    vault_damage *damage; /* an object that is damaged */
+    /* A file of a snapshot that damage touches. */
+    void (*touched)(void *arg, const struct snapshot *s, const char *path);
+    void *arg;
+    struct progress *progress;
+};
+struct check_result {
+    struct vault_check_stats vault;
+    uint64_t entries, touched;
+    bool with_key; /* trees were read, names are known */
+};
+/* With `a` opened as reader, also reads every tree and opens every seal.
+ * 0 even if damage was found: see result->vault.damaged. */
+MUST_CHECK int work_check(struct access *a, const struct check_options *o,
+                          struct check_result *out, struct err *e);
+
+#endif
