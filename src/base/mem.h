@@ -28,6 +28,6 @@ void mem_cleanup(void *pp); /* for the attribute: frees *(void **)pp */
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 #define CLEANUP_FREE CLEANUP(mem_cleanup)
 /* Hands ownership over: evaluates to the pointer and clears the variable. */
-#define TAKE(p) ({ __typeof__(p) take_ = (p); (p) = NULL; take_; })
+#define TAKE(p) __extension__({ __typeof__(p) take_ = (p); (p) = NULL; take_; })
 
 #endif

@@ -6,6 +6,9 @@
  *
  * Names are relative paths of 1 to 4 components of [a-z0-9._-], not beginning
  * with '.', together at most 200 bytes: "packs/3f/3f2a…", "snapshots/0000…01".
+ * The first component is never "tmp", which belongs to the store. Any other
+ * name is refused with ERR_USAGE. A name is an object or a directory, never
+ * both: committing below an object is ERR_DAMAGED.
  * An object is written once: created under a temporary name, filled, and named
  * by commit. It is never changed afterwards.
  *
@@ -25,6 +28,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define STORE_NAME_MAX 200
+
 struct store;        /* one opened location */
 struct store_writer; /* one object being written */
 struct store_reader; /* one object opened for reading */
@@ -33,7 +38,10 @@ struct store_reader; /* one object opened for reading */
 
 /* A directory. ERR_NOT_FOUND if `path` does not exist and not `create`; with
  * `create`, makes it (mode 0700; parents must exist) or accepts an existing
- * empty directory. Removes temporaries of dead processes on open. */
+ * empty directory; ERR_EXISTS if it is not empty. Removes temporaries of dead
+ * processes on open; otherwise opening writes nothing, so a read-only
+ * directory can be read (writing to it is then ERR_READ_ONLY). `path` may be
+ * a symbolic link; a link below it is never followed but is ERR_DAMAGED. */
 MUST_CHECK int store_dir_open(const char *path, bool create, struct store **out, struct err *e);
 /* Memory; contents vanish with store_close. */
 MUST_CHECK int store_mem_open(struct store **out, struct err *e);
@@ -58,7 +66,8 @@ void store_writer_abort(struct store_writer *w); /* NULL is fine */
 MUST_CHECK int store_put(struct store *s, const char *name, const void *p, size_t len,
                          struct err *e);
 /* Makes durable every name that was committed, removed or made in directory
- * `dir` ("" is the top), and the directories leading to it. */
+ * `dir` ("" is the top), and the directories leading to it (not the other
+ * names in those). ERR_NOT_FOUND if there is no such directory. */
 MUST_CHECK int store_sync(struct store *s, const char *dir, struct err *e);
 
 /* ---- reading ------------------------------------------------------------ */
@@ -67,17 +76,20 @@ MUST_CHECK int store_open(struct store *s, const char *name, struct store_reader
                           struct err *e);
 uint64_t store_reader_len(const struct store_reader *r);
 /* Exactly `len` bytes; ERR_DAMAGED if the object ends before. */
-MUST_CHECK int store_read(struct store_reader *r, uint64_t off, void *p, size_t len,
-                          struct err *e);
+MUST_CHECK int store_read(struct store_reader *r, uint64_t off, void *p, size_t len, struct err *e);
 /* A read-only mapping of the whole object, or NULL if the store has none (then
- * use store_read). Valid until store_reader_close. */
+ * use store_read). Valid until store_reader_close. Its length is
+ * store_reader_len, as it was at store_open: abri never changes an object, but
+ * if something else truncates the file, or the disk fails, touching the mapping
+ * kills the process with SIGBUS. Where that must not happen, use store_read. */
 const uint8_t *store_reader_map(struct store_reader *r);
 void store_reader_close(struct store_reader *r); /* NULL is fine */
 
 /* Calls `each` for every object below directory `dir` ("packs" finds
  * "packs/3f/3f2a…"; full names, any order). A missing directory has no
  * objects. `each` returns 0 to go on; anything else ends the list and is
- * returned. Temporaries never appear. */
+ * returned; it may open, put and remove objects. Temporaries never appear, nor
+ * does anything that is not a regular file with a valid name. */
 typedef int store_each(void *arg, const char *name, uint64_t len_bytes, struct err *e);
 MUST_CHECK int store_list(struct store *s, const char *dir, store_each *each, void *arg,
                           struct err *e);
