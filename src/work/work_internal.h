@@ -49,9 +49,15 @@ void cache_reader_totals(const struct cache_reader *r, uint64_t *files_out, uint
  * looked are borrowed until the next call. Paths must ascend from call to call. */
 bool cache_reader_find(struct cache_reader *r, const char *path, size_t len,
                        const struct entry **en_out, const struct seen **seen_out);
-/* The items of a found entry that has a list: false at the end or if damaged
- * (then *damaged_out). To be called until it says so, before the next find. */
-bool cache_reader_item(struct cache_reader *r, struct item *out, bool *damaged_out);
+/* Where the items of the entry just found are, if it has a list. */
+struct cache_items {
+    uint64_t at, count;
+};
+struct cache_items cache_reader_items(const struct cache_reader *r);
+/* Goes over such items: any number of times, also after later finds. next
+ * gives false at the end or if damaged (then *damaged_out). */
+void cache_items_begin(struct cache_reader *r, struct cache_items where);
+bool cache_items_next(struct cache_reader *r, struct item *out, bool *damaged_out);
 
 struct cache_writer;
 MUST_CHECK int cache_writer_new(const char *file, const uint8_t key[HASH_BYTES],
@@ -65,5 +71,8 @@ void cache_writer_abort(struct cache_writer *w);
 
 /* The host's name, in `out`. */
 void work_host_name(char out[256]);
+/* Where this machine keeps its key for a vault. */
+MUST_CHECK int writer_key_path(const struct work_dirs *dirs, const uint8_t vault_id[UID_BYTES],
+                               char *out, size_t cap, struct err *e);
 
 #endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pieces gather in a window, are sorted by where their chunks lie, and leave
+ * as one job a chunk. */
+#include "work/restore.h"
+
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int window_add(struct restore *r, struct restore_file *f, const struct item *it,
+               uint64_t file_offset, struct err *e)
+{
+    struct piece *p = &r->window[r->window_count];
+    struct frame_loc loc = {.pack = UINT32_MAX};
+    (void)vault_find(r->access->vault, it->id, &loc); /* missing: the job reports it */
+    *p = (struct piece){.pack = loc.pack,
+                        .pack_offset = loc.offset,
+                        .order = r->window_count,
+                        .chunk_offset = it->offset,
+                        .len = it->len,
+                        .file_offset = file_offset,
+                        .file = restore_file_ref(f)};
+    memcpy(p->id, it->id, ID_BYTES);
+    r->window_count++;
+    r->window_bytes += it->len;
+    if (r->window_count < WINDOW_PIECES && r->window_bytes < WINDOW_BYTES)
+        return 0;
+    return window_flush(r, e);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct piece *x = a, *y = b;
+    if (x->pack != y->pack)
+        return x->pack < y->pack ? -1 : 1;
+    if (x->pack_offset != y->pack_offset)
+        return x->pack_offset < y->pack_offset ? -1 : 1;
+    int order = memcmp(x->id, y->id, ID_BYTES);
+    if (order)
+        return order;
+    return x->order < y->order ? -1 : 1;
+}
+
+/* Forgets the jobs that are done, oldest first. */
+static void reap(struct restore *r)
+{
+    while (r->jobs && pool_is_done(&r->jobs->base)) {
+        struct chunk_job *done = r->jobs;
+        r->jobs = done->next;
+        if (!r->jobs)
+            r->jobs_tail = &r->jobs;
+        mem_free(done);
+    }
+}
+
+static int submit(struct restore *r, const struct piece *pieces, size_t count, struct err *e)
+{
+    struct chunk_job *j = mem_alloc(sizeof *j + count * sizeof *pieces);
+    if (!j)
+        return err_no_memory(e, "a restore job");
+    j->next = NULL;
+    j->count = count;
+    memcpy(j->pieces, pieces, count * sizeof *pieces);
+    pool_wait_below(r->pool, 4 * r->threads + 4);
+    reap(r);
+    *r->jobs_tail = j;
+    r->jobs_tail = &j->next;
+    pool_submit(r->pool, &j->base);
+    return 0;
+}
+
+int window_flush(struct restore *r, struct err *e)
+{
+    qsort(r->window, r->window_count, sizeof *r->window, by_place);
+    uint32_t from = 0;
+    while (from < r->window_count) {
+        uint32_t to = from + 1;
+        while (to < r->window_count && !memcmp(r->window[to].id, r->window[from].id, ID_BYTES))
+            to++;
+        if (submit(r, r->window + from, to - from, e)) {
+            memmove(r->window, r->window + from,
+                    (r->window_count - from) * sizeof *r->window);
+            r->window_count -= from;
+            return -1;
+        }
+        from = to;
+    }
+    r->window_count = 0;
+    r->window_bytes = 0;
+    return 0;
+}
+
+void window_wait_all(struct restore *r)
+{
+    if (r->pool)
+        pool_wait_below(r->pool, 1);
+    reap(r);
+}
+
+/* After a failure: drops what was gathered or never ran. The pool has ended. */
+void window_discard(struct restore *r)
+{
+    for (uint32_t i = 0; i < r->window_count; i++) {
+        atomic_store(&r->window[i].file->failed, true);
+        restore_file_unref(r->window[i].file);
+    }
+    r->window_count = 0;
+    while (r->jobs) {
+        struct chunk_job *j = r->jobs;
+        r->jobs = j->next;
+        for (size_t i = 0; i < j->count && !pool_is_done(&j->base); i++) {
+            atomic_store(&j->pieces[i].file->failed, true);
+            restore_file_unref(j->pieces[i].file);
+        }
+        mem_free(j);
+    }
+}
