@@ -154,10 +154,10 @@ static void hostile_names_are_refused_everywhere(void **state)
     memset(long_name, 'a', sizeof long_name);
     long_name[STORE_NAME_MAX + 1] = '\0';
     const char *const bad[] = {
-        "../x",   "a/../b", "..",      "a/..",       ".",         "./a",     "a/.",   "/a",
-        "/",      "a/",     "a//b",    "a/b/c/d/e",  "A",         "a/B",     "a b",   "a\\b",
-        "a\nb",   "a\x1b[", "\xc3\xa4", ".hidden",   "a/.hidden", "a:b",     "a*",    "tmp",
-        "tmp/x",  "a\x7f",  "a%2fb",   long_name,
+        "../x", "a/../b", "..",   "a/..",   ".",         "./a",     "a/.",
+        "/a",   "/",      "a/",   "a//b",   "a/b/c/d/e", "A",       "a/B",
+        "a b",  "a\\b",   "a\nb", "a\x1b[", "\xc3\xa4",  ".hidden", "a/.hidden",
+        "a:b",  "a*",     "tmp",  "tmp/x",  "a\x7f",     "a%2fb",   long_name,
     };
     struct store *s = here(state);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -183,8 +183,8 @@ static void odd_but_valid_names_are_taken(void **state)
     char longest[STORE_NAME_MAX + 1];
     memset(longest, 'a', sizeof longest);
     longest[STORE_NAME_MAX] = '\0';
-    const char *const good[] = {"a", "-", "_", "0", "a..b", "a.", "-rf", "tmp2", "a2/tmp",
-                                "b/c/d/e.f-g_h", longest};
+    const char *const good[] = {
+        "a", "-", "_", "0", "a..b", "a.", "-rf", "tmp2", "a2/tmp", "b/c/d/e.f-g_h", longest};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         put(here(state), good[i], good[i]);
         assert_text(here(state), good[i], good[i]);
@@ -350,8 +350,8 @@ static void *write_part(void *arg)
     struct part *part = arg;
     struct err e = ERR_INIT;
     for (size_t at = part->from; at < part->to && part->rc == 0; at += 1000)
-        part->rc = store_write(part->w, at, part->p + at,
-                               part->to - at < 1000 ? part->to - at : 1000, &e);
+        part->rc =
+            store_write(part->w, at, part->p + at, part->to - at < 1000 ? part->to - at : 1000, &e);
     return NULL;
 }
 
@@ -465,7 +465,10 @@ static struct place places[] = {
     {.name = "faults over memory", .kind = PLACE_FAULT},
 };
 
-#define AS_TEST(test) {#test, test, place_open, place_close, NULL}
+#define AS_TEST(test)                                                                              \
+    {                                                                                              \
+#test, test, place_open, place_close, NULL                                                 \
+    }
 
 int main(void)
 {

@@ -233,8 +233,9 @@ static void a_dead_temporary_with_a_live_number_goes(void **state)
 static void files_of_others_in_tmp_stay(void **state)
 {
     static const char *const foreign[] = {
-        "vault/tmp/letter.txt",          "vault/tmp/abri",         "vault/tmp/abri-1-2.part",
-        "vault/tmp/abri-1-2-3.part.bak", "vault/tmp/abri-x-2-3.part", "vault/tmp/abri-1-2-3",
+        "vault/tmp/letter.txt",      "vault/tmp/abri",
+        "vault/tmp/abri-1-2.part",   "vault/tmp/abri-1-2-3.part.bak",
+        "vault/tmp/abri-x-2-3.part", "vault/tmp/abri-1-2-3",
     };
     const size_t count = sizeof foreign / sizeof *foreign;
     put(place(state)->s, "a", "x");
@@ -393,7 +394,10 @@ static struct place places[] = {
     {.name = "directory on an old kernel", .kind = PLACE_DIR_OLD},
 };
 
-#define AS_TEST(test) {#test, test, place_open, place_close, NULL}
+#define AS_TEST(test)                                                                              \
+    {                                                                                              \
+#test, test, place_open, place_close, NULL                                                 \
+    }
 
 int main(void)
 {

@@ -151,19 +151,20 @@ static void every_failure_is_reported_and_names_nothing(void **state)
         int fail_errno;
         enum err_class cls;
     } cases[] = {
-        {CREATE, ENOSPC, ERR_NO_SPACE},    {CREATE, EROFS, ERR_READ_ONLY},
-        {CREATE, EMFILE, ERR_IO},          {PWRITE, ENOSPC, ERR_NO_SPACE},
-        {PWRITE, EDQUOT, ERR_NO_SPACE},    {PWRITE, EIO, ERR_IO},
-        {FDATASYNC, EIO, ERR_IO},          {FDATASYNC, ENOSPC, ERR_NO_SPACE},
-        {MKDIR, ENOSPC, ERR_NO_SPACE},     {MKDIR, EACCES, ERR_READ_ONLY},
-        {RENAME, ENOSPC, ERR_NO_SPACE},    {RENAME, EIO, ERR_IO},
-        {RENAME, EEXIST, ERR_EXISTS},      {RENAME, EXDEV, ERR_IO},
+        {CREATE, ENOSPC, ERR_NO_SPACE}, {CREATE, EROFS, ERR_READ_ONLY},
+        {CREATE, EMFILE, ERR_IO},       {PWRITE, ENOSPC, ERR_NO_SPACE},
+        {PWRITE, EDQUOT, ERR_NO_SPACE}, {PWRITE, EIO, ERR_IO},
+        {FDATASYNC, EIO, ERR_IO},       {FDATASYNC, ENOSPC, ERR_NO_SPACE},
+        {MKDIR, ENOSPC, ERR_NO_SPACE},  {MKDIR, EACCES, ERR_READ_ONLY},
+        {RENAME, ENOSPC, ERR_NO_SPACE}, {RENAME, EIO, ERR_IO},
+        {RENAME, EEXIST, ERR_EXISTS},   {RENAME, EXDEV, ERR_IO},
     };
     struct faulty *f = *state;
     put(f->s, "kept", "x"); /* makes tmp */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct err e = ERR_INIT;
-        f->plan = (struct plan){.fail_errno = {[cases[i].call] = cases[i].fail_errno}};
+        f->plan = (struct plan){0};
+        f->plan.fail_errno[cases[i].call] = cases[i].fail_errno;
         assert_class(try_put(f, "packs/3f/x", &e), &e, cases[i].cls);
         assert_non_null(strstr(e.msg, f->path));
         assert_names(f->s, "", "kept");
@@ -274,9 +275,8 @@ static void creation_syncs_the_name_of_the_vault(void **state)
     struct err e = ERR_INIT;
     struct store *s = NULL;
     f->plan.fail_errno[SYNC_DIR] = EIO;
-    assert_class(
-        store_dir_open_with(below(f->path, "other"), true, &faulty_ops, &f->plan, &s, &e), &e,
-        ERR_IO);
+    assert_class(store_dir_open_with(below(f->path, "other"), true, &faulty_ops, &f->plan, &s, &e),
+                 &e, ERR_IO);
     assert_null(s);
 }
 

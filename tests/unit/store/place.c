@@ -19,8 +19,7 @@ static int old_create(void *arg, const struct store_dir_at *at)
 {
     return store_dir_system.create(arg, at);
 }
-static ssize_t old_pwrite(void *arg, int fd, const char *path, const void *p, size_t len,
-                          off_t off)
+static ssize_t old_pwrite(void *arg, int fd, const char *path, const void *p, size_t len, off_t off)
 {
     return store_dir_system.pwrite(arg, fd, path, p, len, off);
 }
@@ -32,8 +31,7 @@ static int old_sync_dir(void *arg, int fd, const char *path)
 {
     return store_dir_system.sync_dir(arg, fd, path);
 }
-static int old_rename_new(void *arg, const struct store_dir_at *from,
-                          const struct store_dir_at *to)
+static int old_rename_new(void *arg, const struct store_dir_at *from, const struct store_dir_at *to)
 {
     (void)arg;
     (void)from;

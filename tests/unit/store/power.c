@@ -1,2 +1,3 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-int main(void){return 0;}
+        (void)snprintf(name, sizeof name, "d%d/n%d", i % 4, i);
+        put(s, name, name);
+    }
