@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates, session envelopes, recipient lists, wrapped keys: what a
+ * keeper can verify of them. Opens nothing. */
+#include "vault/certificate_format.h"
+
+#include "vault/object_head.h"
+
+#include <string.h>
+
+#define RECIPIENTS_MAX 64u
+#define RECIPIENT_BYTES (32u + 112u)
+#define ENVELOPE_BOX_BYTES (32u + 80u)
+#define MACHINE_MAX 255u
+
+int certificate_decode(const uint8_t *p, size_t len, const uint8_t owner_pk[SIGN_PUBLIC_BYTES],
+                       struct certificate *out, struct err *e)
+{
+    struct cursor c = cursor_of(p, len);
+    struct certificate t = {0};
+    if (object_head_check(&c, "abri.WRT", "a writer's certificate", e))
+        return -1;
+    cursor_copy(&c, t.vault, UID_BYTES);
+    cursor_copy(&c, t.writer, UID_BYTES);
+    cursor_copy(&c, t.public_key, SIGN_PUBLIC_BYTES);
+    t.enrolled_ns = (int64_t)cursor_u64(&c);
+    t.machine = cursor_blob(&c, MACHINE_MAX, &t.machine_len);
+    const uint8_t *signature = cursor_bytes(&c, SIGN_BYTES);
+    if (cursor_check(&c, true, "certificate", e))
+        return -1;
+    if (!sign_verify(owner_pk, "writer", p, len - SIGN_BYTES, signature))
+        return err_set(e, ERR_DAMAGED, "certificate: the owner's signature does not match");
+    *out = t;
+    return 0;
+}
+
+int envelope_decode(const uint8_t *p, size_t len, struct envelope *out, struct err *e)
+{
+    struct cursor c = cursor_of(p, len);
+    struct envelope n = {.signed_bytes = p};
+    if (object_head_check(&c, "abri.SES", "a session", e))
+        return -1;
+    cursor_copy(&c, n.vault, UID_BYTES);
+    cursor_copy(&c, n.session, UID_BYTES);
+    cursor_copy(&c, n.writer, UID_BYTES);
+    (void)cursor_bytes(&c, HASH_BYTES); /* commitment */
+    uint32_t count = cursor_u32(&c);
+    if (count < 1 || count > RECIPIENTS_MAX)
+        return err_set(e, ERR_DAMAGED, "session: %u recipients", count);
+    (void)cursor_bytes(&c, (size_t)count * ENVELOPE_BOX_BYTES);
+    n.signature = cursor_bytes(&c, SIGN_BYTES);
+    if (cursor_check(&c, true, "session", e))
+        return -1;
+    n.signed_len = len - SIGN_BYTES;
+    *out = n;
+    return 0;
+}
+
+bool envelope_is_signed(const struct envelope *n, const uint8_t writer_pk[SIGN_PUBLIC_BYTES])
+{
+    return sign_verify(writer_pk, "session", n->signed_bytes, n->signed_len, n->signature);
+}
+
+int recipients_verify(const uint8_t *p, size_t len, const uint8_t vault[UID_BYTES],
+                      uint64_t generation, const uint8_t owner_pk[SIGN_PUBLIC_BYTES],
+                      struct err *e)
+{
+    struct cursor c = cursor_of(p, len);
+    uint8_t id[UID_BYTES];
+    if (object_head_check(&c, "abri.RCP", "a list of recipients", e))
+        return -1;
+    cursor_copy(&c, id, UID_BYTES);
+    uint64_t said = cursor_u64(&c);
+    uint32_t count = cursor_u32(&c);
+    if (count < 1 || count > RECIPIENTS_MAX)
+        return err_set(e, ERR_DAMAGED, "recipients: %u of them", count);
+    (void)cursor_bytes(&c, (size_t)count * RECIPIENT_BYTES);
+    const uint8_t *signature = cursor_bytes(&c, SIGN_BYTES);
+    if (cursor_check(&c, true, "recipients", e))
+        return -1;
+    if (memcmp(id, vault, UID_BYTES) != 0 || said != generation)
+        return err_set(e, ERR_DAMAGED, "recipients: of another vault or generation");
+    if (!sign_verify(owner_pk, "recipients", p, len - SIGN_BYTES, signature))
+        return err_set(e, ERR_DAMAGED, "recipients: the owner's signature does not match");
+    return 0;
+}
+
+int key_verify(const uint8_t *p, size_t len, const uint8_t vault[UID_BYTES], struct err *e)
+{
+    struct cursor c = cursor_of(p, len);
+    uint8_t id[UID_BYTES], again[HASH_BYTES];
+    if (object_head_check(&c, "abri.KEY", "a recovery key", e))
+        return -1;
+    cursor_copy(&c, id, UID_BYTES);
+    (void)cursor_bytes(&c, 1 + 4 + 4 + 16 + 32 + 48);
+    const uint8_t *hash = cursor_bytes(&c, HASH_BYTES);
+    if (cursor_check(&c, true, "key", e))
+        return -1;
+    hash_bytes(p, len - HASH_BYTES, again);
+    if (memcmp(hash, again, HASH_BYTES) != 0)
+        return err_set(e, ERR_DAMAGED, "key: the hash does not match");
+    if (memcmp(id, vault, UID_BYTES) != 0)
+        return err_set(e, ERR_DAMAGED, "key: of another vault");
+    return 0;
+}

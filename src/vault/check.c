@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Everything that can be verified without a key and without reading frames:
+ * identity, certificates, envelopes, packs' ends. Records are in
+ * check_records.c, frames in scrub.c. Goes on after damage, so that one report
+ * names all of it; repairs nothing.
+ */
+#include "base/mem.h"
+#include "vault/certificate_format.h"
+#include "vault/check_internal.h"
+
+#include <string.h>
+
+static int note(struct check *c, const char *object, const struct err *why, struct err *e)
+{
+    return damage_note(&c->damage, object, why, e);
+}
+
+/* ---- identity ---------------------------------------------------------------------- */
+
+static int check_identity(struct check *c, struct err *e)
+{
+    struct vault *v = c->vault;
+    struct vault_info info;
+    struct sign_key keeper = {0};
+    struct err why = ERR_INIT;
+    if (config_read(v->store, &info, &why)) {
+        if (note(c, "vault", &why, e))
+            return -1;
+    } else if (memcmp(info.id, v->info.id, UID_BYTES) != 0 ||
+               memcmp(info.owner_pk, v->info.owner_pk, SIGN_PUBLIC_BYTES) != 0) {
+        damage_report(&c->damage, "vault", "was replaced by another vault's");
+    }
+    if (keeper_load(v, &keeper, &why))
+        return note(c, "keeper", &why, e);
+    sign_key_done(&keeper);
+    return 0;
+}
+
+/* ---- small objects -------------------------------------------------------------------- */
+
+static int verify_session(struct check *c, const char *name, const struct buf *b, struct err *e)
+{
+    struct envelope n;
+    const uint8_t *key;
+    uint8_t id[UID_BYTES] = {0};
+    (void)hex_decode(name, strlen(name), id, UID_BYTES);
+    if (envelope_decode(b->data, b->len, &n, e))
+        return -1;
+    if (memcmp(n.vault, c->vault->info.id, UID_BYTES) != 0 || memcmp(n.session, id, UID_BYTES) != 0)
+        return err_set(e, ERR_DAMAGED, "of another vault or session");
+    if (writer_key(c->vault, n.writer, &key, e))
+        return err_wrap(e, "its writer's certificate");
+    if (!envelope_is_signed(&n, key))
+        return err_set(e, ERR_DAMAGED, "the writer's signature does not match");
+    return 0;
+}
+
+static int verify_writer(struct check *c, const char *name, const struct buf *b, struct err *e)
+{
+    uint8_t id[UID_BYTES] = {0};
+    (void)b;
+    (void)hex_decode(name, strlen(name), id, UID_BYTES);
+    return writer_verify(c->vault, id, e);
+}
+
+static int verify_recipients(struct check *c, const char *name, const struct buf *b, struct err *e)
+{
+    uint8_t raw[8] = {0};
+    (void)hex_decode(name, strlen(name), raw, 8);
+    return recipients_verify(b->data, b->len, c->vault->info.id, __builtin_bswap64(get_u64(raw)),
+                             c->vault->info.owner_pk, e);
+}
+
+static int verify_key(struct check *c, const char *name, const struct buf *b, struct err *e)
+{
+    (void)name;
+    return key_verify(b->data, b->len, c->vault->info.id, e);
+}
+
+struct small {
+    struct check *check;
+    enum vault_kind kind;
+    int (*verify)(struct check *c, const char *name, const struct buf *b, struct err *e);
+};
+
+static int check_small(void *arg, const char *name, struct err *e)
+{
+    const struct small *s = arg;
+    struct check *c = s->check;
+    CLEANUP(buf_done) struct buf b = {0};
+    struct err why = ERR_INIT;
+    char full[OBJECT_NAME_BYTES];
+    if (object_name(s->kind, name, full, e))
+        return -1;
+    int rc = vault_get(c->vault, s->kind, name, &b, &why);
+    c->stats.bytes_read += b.len;
+    if (!rc)
+        rc = s->verify(c, name, &b, &why);
+    return rc ? note(c, full, &why, e) : 0;
+}
+
+static int check_small_objects(struct check *c, struct err *e)
+{
+    const struct small kinds[] = {
+        {c, VAULT_KEY, verify_key},
+        {c, VAULT_RECIPIENTS, verify_recipients},
+        {c, VAULT_WRITER, verify_writer},
+        {c, VAULT_SESSION, verify_session},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct small s = kinds[i];
+        if (vault_list(c->vault, s.kind, check_small, &s, e))
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- names that mean nothing ------------------------------------------------------------ */
+
+static bool is_small_object(const char *name)
+{
+    static const char *const dirs[] = {"keys/", "recipients/", "writers/", "sessions/"};
+    static const enum vault_kind kinds[] = {VAULT_KEY, VAULT_RECIPIENTS, VAULT_WRITER,
+                                            VAULT_SESSION};
+    char full[OBJECT_NAME_BYTES];
+    for (size_t i = 0; i < 4; i++) {
+        size_t len = strlen(dirs[i]);
+        if (strncmp(name, dirs[i], len) == 0)
+            return object_name(kinds[i], name + len, full, NULL) == 0;
+    }
+    return false;
+}
+
+static int check_name(void *arg, const char *name, uint64_t len, struct err *e)
+{
+    struct check *c = arg;
+    uint8_t id[ID_BYTES];
+    uint64_t sequence;
+    (void)len;
+    (void)e;
+    if (strcmp(name, "vault") == 0 || strcmp(name, "keeper") == 0 ||
+        strncmp(name, "index/", 6) == 0 || pack_name_decode(name, id) ||
+        record_name_decode(name, &sequence) || is_small_object(name))
+        return 0;
+    damage_report(&c->damage, name, "nothing in a vault has this name");
+    return 0;
+}
+
+/* ---- packs ---------------------------------------------------------------------------------- */
+
+static int check_pack(struct check *c, uint32_t number, struct err *e)
+{
+    struct vault *v = c->vault;
+    const struct pack *p = pack_set_at(&v->packs, number);
+    struct pack_contents contents;
+    struct err why = ERR_INIT;
+    c->stats.packs++;
+    int rc = pack_contents_read(v, p->id, &contents, &why);
+    if (rc) {
+        char name[PACK_NAME_BYTES];
+        pack_name(p->id, name);
+        rc = note(c, name, &why, e);
+    } else {
+        c->frames_of[number] = contents.footer.count;
+        c->stats.frames += contents.footer.count;
+        c->stats.bytes_read += PACK_HEADER_BYTES + PACK_TRAILER_BYTES +
+                               (uint64_t)contents.footer.count * PACK_ROW_BYTES;
+    }
+    pack_contents_done(&contents);
+    return rc;
+}
+
+static int check_packs(struct check *c, struct err *e)
+{
+    struct vault *v = c->vault;
+    if (vault_refresh(v, NULL, NULL, e))
+        return -1;
+    c->pack_count = vault_pack_count(v);
+    c->frames_of = mem_array(c->pack_count, sizeof *c->frames_of);
+    if (!c->frames_of)
+        return err_no_memory(e, "checking packs");
+    memset(c->frames_of, 0xff, c->pack_count * sizeof *c->frames_of);
+    for (uint32_t i = 0; i < c->pack_count; i++)
+        if (pack_set_at(&v->packs, i)->seen == v->refresh && check_pack(c, i, e))
+            return -1;
+    return 0;
+}
+
+int vault_check(struct vault *v, vault_damage *damaged, void *arg,
+                struct vault_check_stats *stats, struct err *e)
+{
+    struct check c = {.vault = v, .damage = {.each = damaged, .arg = arg}};
+    int rc = check_identity(&c, e) || check_small_objects(&c, e) ||
+                     store_list(v->store, "", check_name, &c, e) || check_packs(&c, e) ||
+                     check_records(&c, e)
+                 ? -1
+                 : 0;
+    mem_free(c.frames_of);
+    c.stats.damaged = c.damage.count;
+    *stats = c.stats;
+    return rc;
+}

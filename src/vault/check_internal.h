@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A check under way. */
+#ifndef ABRI_VAULT_CHECK_INTERNAL_H
+#define ABRI_VAULT_CHECK_INTERNAL_H
+
+#include "vault/record_format.h"
+#include "vault/vault_internal.h"
+
+#define CHECK_NO_FOOTER UINT32_MAX
+
+struct check {
+    struct vault *vault;
+    struct damage damage;
+    struct vault_check_stats stats;
+    uint32_t *frames_of; /* by number of the pack, or CHECK_NO_FOOTER */
+    uint32_t pack_count;
+};
+
+/* Every record: structure, signatures, chains, references. */
+MUST_CHECK int check_records(struct check *c, struct err *e);
+
+#endif

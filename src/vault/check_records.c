@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checking snapshot records, each by its own signatures, and the two chains
+ * through them, and that what they refer to is there. Gaps in the sequences
+ * are no damage: snapshots expire. A neighbour that is damaged breaks no chain;
+ * it is reported itself.
+ */
+#include "base/mem.h"
+#include "vault/check_internal.h"
+#include "vault/record_read.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct last_of_writer {
+    uint8_t writer[UID_BYTES];
+    uint64_t sequence;
+    uint8_t id[ID_BYTES];
+};
+
+struct records {
+    struct check *check;
+    struct record record;
+    char name[RECORD_NAME_BYTES];
+    /* the last good record */
+    uint64_t k_sequence;
+    uint8_t k_hash[HASH_BYTES];
+    int64_t received_ns;
+    struct last_of_writer *last;
+    size_t last_count;
+};
+
+static void say(struct records *r, const char *message)
+{
+    damage_report(&r->check->damage, r->name, message);
+}
+
+static void check_keeper_chain(struct records *r)
+{
+    const struct record_k *k = &r->record.k;
+    if (k->sequence == 1 && !bytes_are_zero(k->previous, HASH_BYTES))
+        say(r, "the first record names one before it");
+    if (r->k_sequence && r->k_sequence + 1 == k->sequence &&
+        memcmp(k->previous, r->k_hash, HASH_BYTES) != 0)
+        say(r, "the keeper's chain is broken: the record before it is not the one it names");
+    if (r->k_sequence && k->received_ns < r->received_ns)
+        say(r, "received before the record before it");
+    r->k_sequence = k->sequence;
+    r->received_ns = k->received_ns;
+    memcpy(r->k_hash, r->record.k_hash, HASH_BYTES);
+}
+
+static struct last_of_writer *last_of(struct records *r, struct err *e)
+{
+    const uint8_t *writer = r->record.w.writer;
+    for (size_t i = 0; i < r->last_count; i++)
+        if (memcmp(r->last[i].writer, writer, UID_BYTES) == 0)
+            return &r->last[i];
+    struct last_of_writer *last = mem_realloc(r->last, r->last_count + 1, sizeof *last);
+    if (!last) {
+        err_no_memory(e, "checking records");
+        return NULL;
+    }
+    r->last = last;
+    last += r->last_count++;
+    *last = (struct last_of_writer){0};
+    memcpy(last->writer, writer, UID_BYTES);
+    return last;
+}
+
+static int check_writer_chain(struct records *r, struct err *e)
+{
+    const struct record_w *w = &r->record.w;
+    struct last_of_writer *last = last_of(r, e);
+    if (!last)
+        return -1;
+    if (w->sequence <= last->sequence)
+        say(r, "the writer's sequence does not ascend: an old record again, or two writers with one key");
+    else if (w->sequence == 1 && !bytes_are_zero(w->previous, ID_BYTES))
+        say(r, "the writer's first record names one before it");
+    else if (last->sequence && w->sequence == last->sequence + 1 &&
+             memcmp(w->previous, last->id, ID_BYTES) != 0)
+        say(r, "the writer's chain is broken: the record before it is not the one it names");
+    last->sequence = w->sequence;
+    memcpy(last->id, r->record.id, ID_BYTES);
+    return 0;
+}
+
+/* ---- references ----------------------------------------------------------------------- */
+
+static void check_ref(struct records *r, const struct refset_pack *p)
+{
+    struct check *c = r->check;
+    char name[PACK_NAME_BYTES], text[PACK_NAME_BYTES + 64];
+    uint32_t number = pack_set_find(&c->vault->packs, p->pack);
+    uint32_t frames = number < c->pack_count ? c->frames_of[number] : CHECK_NO_FOOTER;
+    pack_name(p->pack, name);
+    if (frames == CHECK_NO_FOOTER)
+        (void)snprintf(text, sizeof text, "needs %s, which is missing or damaged", name);
+    else if (frames != p->frame_count)
+        (void)snprintf(text, sizeof text, "counts %" PRIu32 " frames in %s, which has %" PRIu32,
+                       p->frame_count, name, frames);
+    else
+        return;
+    say(r, text);
+}
+
+static int check_refs(struct records *r, struct err *e)
+{
+    struct refset refs;
+    struct err why = ERR_INIT;
+    struct check *c = r->check;
+    if (record_read_refs(c->vault, r->record.sequence, r->record.w.refs_hash, &refs, &why))
+        return damage_note(&c->damage, r->name, &why, e);
+    c->stats.bytes_read += r->record.head.r_len;
+    for (size_t i = 0; i < refs.count; i++)
+        check_ref(r, &refs.packs[i]);
+    refset_done(&refs);
+    return 0;
+}
+
+static void check_session(struct records *r)
+{
+    char hex[2 * UID_BYTES + 1], name[OBJECT_NAME_BYTES];
+    struct store_reader *o = NULL;
+    hex_encode(r->record.w.session, UID_BYTES, hex);
+    if (object_name(VAULT_SESSION, hex, name, NULL) ||
+        store_open(r->check->vault->store, name, &o, NULL))
+        say(r, "its session's key is missing: it cannot be opened");
+    store_reader_close(o);
+}
+
+/* -1 only if the check cannot go on. */
+static int check_record(struct records *r, uint64_t sequence, struct err *e)
+{
+    struct check *c = r->check;
+    struct err why = ERR_INIT;
+    record_name(sequence, r->name);
+    c->stats.snapshots++;
+    if (record_read(c->vault, sequence, &r->record, &why) ||
+        record_verify_keeper(c->vault, &r->record, &why) ||
+        record_verify_writer(c->vault, &r->record, &why))
+        return damage_note(&c->damage, r->name, &why, e);
+    c->stats.bytes_read += r->record.bytes.len;
+    check_keeper_chain(r);
+    check_session(r);
+    return check_writer_chain(r, e) ? -1 : check_refs(r, e);
+}
+
+int check_records(struct check *c, struct err *e)
+{
+    CLEANUP(sequences_done) struct sequences all = {0};
+    struct records r = {.check = c};
+    if (record_list(c->vault, &all, e))
+        return -1;
+    int rc = 0;
+    for (size_t i = 0; !rc && i < all.count; i++)
+        rc = check_record(&r, all.items[i], e);
+    record_done(&r.record);
+    mem_free(r.last);
+    return rc;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One run: open, verify, look up. Knows nothing of other runs or of packs.
+ *
+ * R1 No byte of a block is believed before the block's checksum matched.
+ * R2 The fences and the table of packs are verified when the run is opened.
+ * R3 A look-up touches the fences near the place where a uniformly random id
+ *    must lie, then one block; hostile ids make it a binary search, no worse.
+ */
+#include "vault/index_run.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+void index_run_close(struct index_run *r)
+{
+    if (!r)
+        return;
+    store_reader_close(r->reader);
+    mem_free(r->memory);
+    mem_free((void *)r->intact);
+    mem_free(r->map);
+    mem_free(r);
+}
+
+static int adopt(struct index_run *r, uint64_t len, const uint8_t *vault, struct err *e)
+{
+    if (index_header_decode(r->base, (size_t)len, len, &r->h, e))
+        return -1;
+    if (memcmp(r->h.vault, vault, UID_BYTES) != 0)
+        return err_set(e, ERR_DAMAGED, "index of another vault");
+    uint8_t hash[HASH_BYTES];
+    hash_bytes(r->base + r->h.fences_at, (size_t)r->h.block_count * 8, hash);
+    if (memcmp(hash, r->h.fence_hash, HASH_BYTES) != 0)
+        return err_set(e, ERR_DAMAGED, "index: fences damaged");
+    r->intact = mem_array((size_t)r->h.block_count / 64 + 1, sizeof *r->intact);
+    r->map = mem_array(r->h.pack_count, sizeof *r->map);
+    if (!r->intact || !r->map)
+        return err_no_memory(e, "the index");
+    memset(r->map, 0xff, (size_t)r->h.pack_count * sizeof *r->map);
+    return 0;
+}
+
+/* Stores without mappings: the whole run in memory. */
+static int read_whole(struct index_run *r, uint64_t len, struct err *e)
+{
+    r->memory = mem_alloc((size_t)len);
+    if (!r->memory)
+        return err_no_memory(e, "the index");
+    r->base = r->memory;
+    return store_read(r->reader, 0, r->memory, (size_t)len, e);
+}
+
+int index_run_open(struct store *s, const char *name, const uint8_t vault[UID_BYTES],
+                   struct index_run **out, struct err *e)
+{
+    if (strlen(name) >= INDEX_NAME_BYTES)
+        return err_set(e, ERR_DAMAGED, "index: not a name of ours");
+    struct index_run *r = mem_zalloc(sizeof *r);
+    if (!r)
+        return err_no_memory(e, "the index");
+    strcpy(r->name, name);
+    if (store_open(s, name, &r->reader, e))
+        goto fail;
+    uint64_t len = store_reader_len(r->reader);
+    r->base = store_reader_map(r->reader);
+    if (!r->base && read_whole(r, len, e))
+        goto fail;
+    if (adopt(r, len, vault, e))
+        goto fail;
+    *out = r;
+    return 0;
+fail:
+    index_run_close(r);
+    return err_wrap(e, "%s", name);
+}
+
+int index_run_of_image(uint8_t *image, uint64_t len, const uint8_t vault[UID_BYTES],
+                       struct index_run **out, struct err *e)
+{
+    struct index_run *r = mem_zalloc(sizeof *r);
+    if (!r) {
+        mem_free(image);
+        return err_no_memory(e, "the index");
+    }
+    r->memory = image;
+    r->base = image;
+    if (adopt(r, len, vault, e)) {
+        index_run_close(r);
+        return -1;
+    }
+    *out = r;
+    return 0;
+}
+
+void index_run_pack(const struct index_run *r, uint32_t i, struct index_pack *out)
+{
+    index_pack_decode(r->h.packs + (size_t)i * INDEX_PACK_BYTES, out);
+}
+
+static uint64_t fence_at(const struct index_run *r, uint64_t block)
+{
+    return get_u64(r->base + r->h.fences_at + block * 8);
+}
+
+static uint32_t entries_in(const struct index_run *r, uint64_t block)
+{
+    uint64_t rest = r->h.entry_count - block * INDEX_BLOCK_ENTRIES;
+    return rest < INDEX_BLOCK_ENTRIES ? (uint32_t)rest : INDEX_BLOCK_ENTRIES;
+}
+
+/* The block's bytes, verified at first touch; two threads may both do it. */
+static const uint8_t *block_at(const struct index_run *r, uint64_t block)
+{
+    const uint8_t *p = r->base + r->h.blocks_at + block * INDEX_BLOCK_BYTES;
+    _Atomic uint64_t *word = &r->intact[block / 64];
+    uint64_t bit = UINT64_C(1) << (block % 64);
+    if (atomic_load_explicit(word, memory_order_relaxed) & bit)
+        return p;
+    if (!index_block_is_intact(p, (uint32_t)block, entries_in(r, block)))
+        return NULL;
+    atomic_fetch_or_explicit(word, bit, memory_order_relaxed);
+    return p;
+}
+
+const uint8_t *index_run_entry(const struct index_run *r, uint64_t position)
+{
+    const uint8_t *block = block_at(r, position / INDEX_BLOCK_ENTRIES);
+    return block ? block + position % INDEX_BLOCK_ENTRIES * INDEX_ENTRY_BYTES : NULL;
+}
+
+/* The first block whose fence is not below `key`: a guess from the key's
+ * place in a uniform distribution, doubling steps away from it, bisection. */
+static uint64_t first_fence_at(const struct index_run *r, uint64_t key)
+{
+    uint64_t n = r->h.block_count;
+    uint64_t low = 0, high = n; /* fence[low − 1] < key <= fence[high] */
+    uint64_t guess = ((key >> 32) * n) >> 32;
+    if (fence_at(r, guess) < key) {
+        low = guess + 1;
+        for (uint64_t step = 1; low + step < n; step *= 2) {
+            if (fence_at(r, low + step) >= key) {
+                high = low + step;
+                break;
+            }
+            low += step + 1;
+        }
+    } else {
+        high = guess;
+        for (uint64_t step = 1; step <= high; step *= 2) {
+            if (fence_at(r, high - step) < key) {
+                low = high - step + 1;
+                break;
+            }
+            high -= step;
+        }
+    }
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (fence_at(r, middle) < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static int compare(const uint8_t *entry, const uint8_t *id, uint64_t key)
+{
+    uint64_t mine = index_fence(entry);
+    if (mine != key)
+        return mine < key ? -1 : 1;
+    return memcmp(entry, id, ID_BYTES);
+}
+
+/* The first of `count` entries that is not below `id`. */
+static uint32_t lower_bound(const uint8_t *block, uint32_t count, const uint8_t *id, uint64_t key)
+{
+    uint32_t low = 0, high = count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (compare(block + (size_t)middle * INDEX_ENTRY_BYTES, id, key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+int64_t index_run_seek(const struct index_run *r, const uint8_t id[static ID_BYTES])
+{
+    if (!r->h.block_count)
+        return 0;
+    uint64_t key = index_fence(id);
+    uint64_t block = first_fence_at(r, key);
+    /* Fences hold only eight bytes of the id: equal ones may begin a block
+     * earlier, or follow for several blocks. */
+    if (block)
+        block--;
+    for (; block < r->h.block_count; block++) {
+        uint32_t count = entries_in(r, block);
+        const uint8_t *p = block_at(r, block);
+        if (!p)
+            return -1;
+        uint32_t i = lower_bound(p, count, id, key);
+        if (i < count)
+            return (int64_t)(block * INDEX_BLOCK_ENTRIES + i);
+        if (block + 1 < r->h.block_count && fence_at(r, block + 1) > key)
+            return (int64_t)((block + 1) * INDEX_BLOCK_ENTRIES);
+    }
+    return (int64_t)r->h.entry_count;
+}

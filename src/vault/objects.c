@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Small objects that other rooms seal and sign: put, get and list, under names
+ * that are checked here. Does not look into them.
+ */
+#include "base/mem.h"
+#include "vault/vault_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define LIST_MAX ((size_t)1 << 24)
+
+static const struct {
+    const char *dir;
+    size_t digits;
+} kinds[] = {
+    [VAULT_KEY] = {"keys", 32},
+    [VAULT_RECIPIENTS] = {"recipients", 16},
+    [VAULT_WRITER] = {"writers", 32},
+    [VAULT_SESSION] = {"sessions", 32},
+};
+
+void damage_report(struct damage *d, const char *object, const char *message)
+{
+    d->count++;
+    if (d->each)
+        d->each(d->arg, object, message);
+}
+
+int damage_note(struct damage *d, const char *object, const struct err *why, struct err *e)
+{
+    if (why->cls == ERR_NO_MEMORY) {
+        if (e)
+            *e = *why;
+        return -1;
+    }
+    damage_report(d, object, why->msg);
+    return 0;
+}
+
+int random_bytes(void *p, size_t len, struct err *e)
+{
+    if (getrandom(p, len, 0) != (ssize_t)len)
+        return err_sys(e, errno ? errno : EIO, "random numbers");
+    return 0;
+}
+
+int object_read(struct store *s, const char *name, size_t max, struct buf *out, struct err *e)
+{
+    struct store_reader *r = NULL;
+    if (store_open(s, name, &r, e))
+        return -1;
+    uint64_t len = store_reader_len(r);
+    int rc = -1;
+    if (len > max) {
+        err_set(e, ERR_LIMIT, "%s: larger than %zu bytes", name, max);
+    } else {
+        uint8_t *room = buf_reserve(out, (size_t)len);
+        rc = room ? store_read(r, 0, room, (size_t)len, e) : err_no_memory(e, name);
+        if (!rc)
+            buf_added(out, (size_t)len);
+    }
+    store_reader_close(r);
+    return rc;
+}
+
+static bool is_hex(const char *s)
+{
+    return s[strspn(s, "0123456789abcdef")] == '\0';
+}
+
+int object_name(enum vault_kind kind, const char *name, char out[OBJECT_NAME_BYTES], struct err *e)
+{
+    if (kind < VAULT_KEY || kind > VAULT_SESSION)
+        return err_set(e, ERR_USAGE, "objects of kind %d do not exist", (int)kind);
+    if (strlen(name) != kinds[kind].digits || !is_hex(name))
+        return err_set(e, ERR_USAGE, "'%.64s' cannot be a name in %s/", name, kinds[kind].dir);
+    (void)snprintf(out, OBJECT_NAME_BYTES, "%s/%s", kinds[kind].dir, name);
+    return 0;
+}
+
+int vault_put(struct vault *v, enum vault_kind kind, const char *name, const void *p, size_t len,
+              struct err *e)
+{
+    char full[OBJECT_NAME_BYTES];
+    if (object_name(kind, name, full, e))
+        return -1;
+    if (len > VAULT_OBJECT_MAX)
+        return err_set(e, ERR_LIMIT, "%s: larger than %zu bytes", full, VAULT_OBJECT_MAX);
+    if (store_put(v->store, full, p, len, e))
+        return -1;
+    return store_sync(v->store, kinds[kind].dir, e);
+}
+
+int vault_get(struct vault *v, enum vault_kind kind, const char *name, struct buf *out,
+              struct err *e)
+{
+    char full[OBJECT_NAME_BYTES];
+    if (object_name(kind, name, full, e))
+        return -1;
+    return object_read(v->store, full, VAULT_OBJECT_MAX, out, e);
+}
+
+/* ---- list: gather the names, sort, hand out ----------------------------------- */
+
+struct names {
+    size_t prefix, digits; /* "keys/" and what follows it */
+    struct buf text;       /* names of digits + 1 bytes, one behind the other */
+};
+
+static int gather(void *arg, const char *name, uint64_t len, struct err *e)
+{
+    struct names *n = arg;
+    (void)len;
+    const char *tail = name + n->prefix;
+    if (strlen(name) != n->prefix + n->digits || !is_hex(tail))
+        return 0; /* not ours; vault_check reports it */
+    buf_put(&n->text, tail, n->digits + 1);
+    return buf_check(&n->text, "list of names", e);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+int vault_list(struct vault *v, enum vault_kind kind, vault_each_name *each, void *arg,
+               struct err *e)
+{
+    if (kind < VAULT_KEY || kind > VAULT_SESSION)
+        return err_set(e, ERR_USAGE, "objects of kind %d do not exist", (int)kind);
+    struct names n = {.prefix = strlen(kinds[kind].dir) + 1, .digits = kinds[kind].digits};
+    n.text.max = LIST_MAX * (n.digits + 1);
+    int rc = store_list(v->store, kinds[kind].dir, gather, &n, e);
+    size_t stride = n.digits + 1;
+    if (!rc && n.text.len)
+        qsort(n.text.data, n.text.len / stride, stride, compare_names);
+    for (size_t at = 0; !rc && at < n.text.len; at += stride)
+        rc = each(arg, (const char *)n.text.data + at, e);
+    buf_done(&n.text);
+    return rc;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of this room share: the opened vault and its parts.
+ *
+ * Locks, in the order in which they are taken:
+ *   session.lock   a session's table, packs and references
+ *   vault.maintain held by whoever refreshes, stores, merges or drops runs
+ *   vault.lock     the set of packs, the array of runs, and the runs' maps:
+ *                  shared to look something up, exclusive to change it
+ * Runs leave the array only under `maintain` and `lock` together, so a holder
+ * of `maintain` may use runs without `lock`; others may append meanwhile.
+ * A session never takes `maintain` while it holds its own lock.
+ */
+#ifndef ABRI_VAULT_INTERNAL_H
+#define ABRI_VAULT_INTERNAL_H
+
+#include "vault/index_run.h"
+#include "vault/pack_format.h"
+#include "vault/pack_set.h"
+#include "vault/vault.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define INDEX_RUNS_MAX 8u                 /* more are merged */
+#define INDEX_BATCH ((size_t)256 << 10)   /* entries of a run built in memory */
+
+struct reader_cache; /* read_frame.c */
+struct writer_cert;  /* writers.c */
+
+struct vault {
+    struct store *store;
+    struct vault_info info;
+    pthread_mutex_t maintain;
+    pthread_rwlock_t lock;
+    struct pack_set packs;
+    struct index_run **runs;
+    size_t run_count, run_cap;
+    uint64_t refresh;    /* number of the last refresh */
+    _Atomic bool loaded; /* a refresh succeeded */
+    bool fresh;          /* … and no session has begun since */
+    struct reader_cache *readers;
+    struct writer_cert **writers; /* verified certificates */
+    size_t writer_count;
+};
+
+/* Where damage is reported to; `each` may be NULL. */
+struct damage {
+    vault_damage *each;
+    void *arg;
+    uint64_t count;
+};
+void damage_report(struct damage *d, const char *object, const char *message);
+
+/* ---- objects.c ------------------------------------------------------------- */
+
+/* Appends a whole object. ERR_LIMIT over `max`. */
+MUST_CHECK int object_read(struct store *s, const char *name, size_t max, struct buf *out,
+                           struct err *e);
+/* Random bytes from the kernel. */
+MUST_CHECK int random_bytes(void *p, size_t len, struct err *e);
+#define OBJECT_NAME_BYTES 48
+/* The full name of a small object; ERR_USAGE if `name` cannot be one. */
+MUST_CHECK int object_name(enum vault_kind kind, const char *name, char out[OBJECT_NAME_BYTES],
+                           struct err *e);
+
+/* What is wrong with one object: reported, and 0; but running out of memory
+ * ends the work: -1. */
+MUST_CHECK int damage_note(struct damage *d, const char *object, const struct err *why,
+                           struct err *e);
+
+/* ---- vault_open.c ------------------------------------------------------------ */
+
+/* Reads and verifies the object `vault`. */
+MUST_CHECK int config_read(struct store *s, struct vault_info *out, struct err *e);
+/* The keeper's signing key; wipe with sign_key_done. */
+MUST_CHECK int keeper_load(struct vault *v, struct sign_key *out, struct err *e);
+
+/* ---- pack_read.c --------------------------------------------------------------- */
+
+/* A pack's verified header and footer. */
+struct pack_contents {
+    struct store_reader *reader;
+    uint64_t len;
+    struct pack_header header;
+    uint8_t *footer_bytes;
+    struct pack_footer footer;
+};
+/* Fills `out` as far as it gets: on failure `reader` may be open all the same
+ * (for salvage). Always call pack_contents_done. */
+MUST_CHECK int pack_contents_read(struct vault *v, const uint8_t id[ID_BYTES],
+                                  struct pack_contents *out, struct err *e);
+void pack_contents_done(struct pack_contents *c);
+/* Notes what a pack is. False if it is already known as something else. Needs
+ * the vault's lock. */
+bool pack_describe(struct pack *p, const uint8_t writer[UID_BYTES], uint32_t frame_count,
+                   enum frame_kind kind);
+
+/* ---- index: index_find.c, index_refresh.c, index_build.c, index_store.c ---------- */
+
+/* Loads the index if it never was. */
+MUST_CHECK int index_ensure(struct vault *v, struct err *e);
+/* 1 and *out if a pack holds the chunk (one of `writer`, unless it is NULL),
+ * 0 if none does, -1 if that cannot be said. Thread-safe. */
+int index_find(struct vault *v, const uint8_t id[ID_BYTES], const uint8_t *writer,
+               struct frame_loc *out, struct err *e);
+/* Sorts `entries` (whose `pack` counts in `packs`), drops all but the first of
+ * one id within a pack, and makes a run in memory of them. */
+MUST_CHECK int index_build(struct vault *v, struct index_entry *entries, size_t count,
+                           const uint32_t *packs, uint32_t pack_count, struct index_run **out,
+                           struct err *e);
+/* Appends a run and takes it over. Needs the vault's lock. */
+MUST_CHECK int index_append(struct vault *v, struct index_run *r, struct err *e);
+/* Reads the footers of all packs that no run describes and makes runs of them.
+ * Needs both locks. */
+MUST_CHECK int index_read_footers(struct vault *v, struct damage *d, struct err *e);
+/* Stores runs that are only in memory, merges if there are too many. Failures
+ * are not the caller's business: the index is derived. Needs no lock. */
+void index_maintain(struct vault *v);
+void index_maintain_locked(struct vault *v); /* with `maintain` held */
+/* One run out of several. Needs `maintain`. */
+MUST_CHECK int index_merge(struct vault *v, struct index_run *const *runs, size_t count,
+                           const char *name, struct err *e);
+/* A new random name in index/. */
+MUST_CHECK int index_new_name(char out[INDEX_NAME_BYTES], struct err *e);
+/* Frees all runs. */
+void index_close(struct vault *v);
+
+/* Makes the names of packs durable: directory packs/aa for each aa that is
+ * set. */
+MUST_CHECK int packs_sync(struct vault *v, const bool dirs[256], struct err *e);
+
+/* ---- read_frame.c ------------------------------------------------------------------ */
+
+MUST_CHECK int reader_cache_new(struct reader_cache **out, struct err *e);
+void reader_cache_free(struct reader_cache *c);
+
+/* ---- writers.c ------------------------------------------------------------------------ */
+
+/* The public key of a writer whose certificate the owner signed; borrowed
+ * until vault_close. ERR_NOT_FOUND, ERR_DAMAGED. */
+MUST_CHECK int writer_key(struct vault *v, const uint8_t writer[UID_BYTES], const uint8_t **key_out,
+                          struct err *e);
+/* Reads and verifies the certificate anew. */
+MUST_CHECK int writer_verify(struct vault *v, const uint8_t writer[UID_BYTES], struct err *e);
+void writers_done(struct vault *v);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writers' public keys, each verified once against the owner's signature. */
+#include "base/mem.h"
+#include "vault/certificate_format.h"
+#include "vault/vault_internal.h"
+
+#include <string.h>
+
+struct writer_cert {
+    uint8_t writer[UID_BYTES];
+    uint8_t key[SIGN_PUBLIC_BYTES];
+};
+
+void writers_done(struct vault *v)
+{
+    for (size_t i = 0; i < v->writer_count; i++)
+        mem_free(v->writers[i]);
+    mem_free(v->writers);
+}
+
+static int read_certificate(struct vault *v, const uint8_t *writer, struct certificate *out,
+                            struct err *e)
+{
+    char name[2 * UID_BYTES + 1];
+    CLEANUP(buf_done) struct buf b = {0};
+    hex_encode(writer, UID_BYTES, name);
+    if (vault_get(v, VAULT_WRITER, name, &b, e))
+        return -1;
+    if (certificate_decode(b.data, b.len, v->info.owner_pk, out, e))
+        return err_wrap(e, "writers/%s", name);
+    out->machine = NULL; /* its bytes go now */
+    if (memcmp(out->vault, v->info.id, UID_BYTES) != 0 ||
+        memcmp(out->writer, writer, UID_BYTES) != 0)
+        return err_set(e, ERR_DAMAGED, "writers/%s: certificate of another writer or vault", name);
+    return 0;
+}
+
+static int remember(struct vault *v, const struct certificate *t, const uint8_t **key_out,
+                    struct err *e)
+{
+    struct writer_cert **list =
+        mem_realloc(v->writers, v->writer_count + 1, sizeof(struct writer_cert *));
+    if (!list)
+        return err_no_memory(e, "writers' certificates");
+    v->writers = list;
+    struct writer_cert *w = mem_alloc(sizeof *w);
+    if (!w)
+        return err_no_memory(e, "writers' certificates");
+    memcpy(w->writer, t->writer, UID_BYTES);
+    memcpy(w->key, t->public_key, SIGN_PUBLIC_BYTES);
+    v->writers[v->writer_count++] = w;
+    *key_out = w->key;
+    return 0;
+}
+
+int writer_verify(struct vault *v, const uint8_t writer[UID_BYTES], struct err *e)
+{
+    struct certificate t;
+    return read_certificate(v, writer, &t, e);
+}
+
+int writer_key(struct vault *v, const uint8_t writer[UID_BYTES], const uint8_t **key_out,
+               struct err *e)
+{
+    for (size_t i = 0; i < v->writer_count; i++) {
+        if (memcmp(v->writers[i]->writer, writer, UID_BYTES) == 0) {
+            *key_out = v->writers[i]->key;
+            return 0;
+        }
+    }
+    struct certificate t;
+    if (read_certificate(v, writer, &t, e))
+        return -1;
+    return remember(v, &t, key_out, e);
+}
