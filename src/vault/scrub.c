@@ -51,7 +51,7 @@ static void say_frame(struct scrub *s, uint32_t i, const struct pack_row *row, c
 {
     char id[2 * ID_BYTES + 1], text[ERR_MESSAGE_BYTES];
     hex_encode(row->id, ID_BYTES, id);
-    (void)snprintf(text, sizeof text, "frame %u at offset %u (chunk %.16s…) is damaged: %s", i,
+    (void)snprintf(text, sizeof text, "frame %u at offset %u (chunk %.16s…) is damaged: %.500s", i,
                    row->offset, id, what);
     damage_report(&s->damage, s->name, text);
 }

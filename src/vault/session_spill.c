@@ -13,6 +13,14 @@ static bool is_ready(const struct session *s, uint32_t pack)
     return pack != SESSION_CLAIMED && s->packs[pack]->sealed && !s->packs[pack]->described;
 }
 
+static bool any_ready(const struct session *s)
+{
+    for (uint32_t i = 0; i < s->pack_count; i++)
+        if (is_ready(s, i))
+            return true;
+    return false;
+}
+
 /* Moves the ready entries to the front; how many there are. */
 static uint32_t partition(struct session *s)
 {
@@ -101,6 +109,8 @@ int session_spill(struct session *s, struct err *e)
     h.places = mem_array(s->pack_count, sizeof *h.places);
     if (!h.numbers || !h.places)
         return err_no_memory(e, "the index");
+    if (!any_ready(s))
+        return 0;
     uint32_t ready = partition(s);
     (void)pthread_rwlock_wrlock(&s->vault->lock);
     int rc = build_run(s, &h, ready, e);

@@ -55,6 +55,8 @@ int session_table_claim(struct session_table *t, const uint8_t id[ID_BYTES],
 void session_table_drop(struct session_table *t, uint32_t first)
 {
     uint32_t rest = t->count - first;
+    if (!first)
+        return;
     memmove(t->entries, t->entries + first, rest * sizeof *t->entries);
     t->count = rest;
     id_map_clear(&t->map); /* keeps its size, so there is room */
