@@ -131,3 +131,11 @@ uint32_t vault_pack_count(struct vault *v)
         return 0;
     return atomic_load_explicit(&v->packs.count, memory_order_acquire);
 }
+
+uint32_t vault_pack_frames(struct vault *v, uint32_t pack)
+{
+    if (pack >= atomic_load_explicit(&v->packs.count, memory_order_acquire))
+        return 0;
+    const struct pack *p = pack_set_at(&v->packs, pack);
+    return p->known ? p->frame_count : 0;
+}

@@ -110,9 +110,10 @@ MUST_CHECK int vault_refresh(struct vault *v, vault_damage *damaged, void *arg, 
 
 /* True and *out if a pack holds the chunk. */
 bool vault_find(struct vault *v, const uint8_t id[ID_BYTES], struct frame_loc *out);
-/* The pack's id, and how many frames and bytes it has. */
+/* The pack's id, and how many frames it has. */
 const uint8_t *vault_pack_id(struct vault *v, uint32_t pack);
 uint32_t vault_pack_count(struct vault *v); /* packs are 0 … count − 1 */
+uint32_t vault_pack_frames(struct vault *v, uint32_t pack); /* 0 if its footer is damaged */
 
 /* Reads header and sealed bytes into `buf` (at least FRAME_HEADER_BYTES +
  * loc->len), checks the header, gives the frame's description; the sealed
