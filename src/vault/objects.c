@@ -26,6 +26,10 @@ static const struct {
 
 void damage_report(struct damage *d, const char *object, const char *message)
 {
+    /* Errors name their object themselves; a report has it apart. */
+    size_t len = strlen(object);
+    if (strncmp(message, object, len) == 0 && strncmp(message + len, ": ", 2) == 0)
+        message += len + 2;
     d->count++;
     if (d->each)
         d->each(d->arg, object, message);

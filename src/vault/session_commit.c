@@ -266,6 +266,8 @@ static int put_record(struct making *m, uint8_t *id_out, struct err *e)
         return -1;
     hash_bytes(m->w.data, m->w.len, id_out);
     put_k(m, id_out);
+    if (buf_check(&m->k, "a snapshot record", e))
+        return -1;
     struct record_head h = {(uint32_t)m->w.len, (uint32_t)m->k.len, (uint32_t)m->refs.len};
     m->record.max = (size_t)RECORD_REFS_MAX + RECORD_WRITER_MAX + 4096;
     record_head_put(&m->record, &h);

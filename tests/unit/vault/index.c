@@ -135,7 +135,6 @@ static void processes_share_the_index(void **state)
     other = w;
     assert_ok(vault_open(w.store, &other.v, e));
     for (uint64_t i = 0; i < 30; i++) {
-        other.sessions = w.sessions + 1000;
         backup(i % 2 ? &w : &other, 0, i * 5, i * 5 + 5);
         assert_ok(vault_refresh(w.v, NULL, NULL, e));
         assert_all_found(&w, i * 5 + 5);

@@ -157,7 +157,8 @@ int session_try(struct world *w, int writer, uint32_t pack_bytes, struct session
 {
     struct session_params p = {.pack_bytes = pack_bytes};
     memcpy(p.writer, w->writer[writer], UID_BYTES);
-    put_u64(p.session, ++w->sessions);
+    static uint64_t begun; /* unique in copies of a world, too */
+    put_u64(p.session, ++begun);
     p.session[15] = (uint8_t)writer;
     if (put_envelope(w, writer, p.session, e))
         return -1;

@@ -27,7 +27,6 @@ struct world {
     struct vault *v;
     struct sign_key owner, key[WRITERS];
     uint8_t writer[WRITERS][UID_BYTES];
-    uint64_t sessions; /* begun so far */
 };
 
 void world_open(struct world *w, enum world_kind kind, bool shared);
