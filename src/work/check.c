@@ -122,7 +122,19 @@ static bool is_chosen(const struct check *c, uint32_t pack)
     uint8_t seed[8], h[HASH_BYTES];
     put_u64(seed, c->options->seed);
     hash_two(seed, sizeof seed, vault_pack_id(c->access->vault, pack), ID_BYTES, h);
-    return (double)get_u64(h) / 18446744073709551616.0 < c->options->subset;
+    double at = (double)(get_u64(h) >> 11) / 9007199254740992.0; /* exact, below 1 */
+    double from = c->options->subset_from;
+    return at >= from && at < from + c->options->subset;
+}
+
+/* Packs and frames were counted by the structural check. */
+static int read_pack(struct check *c, uint32_t pack, struct err *e)
+{
+    struct vault_check_stats s = {0};
+    int rc = vault_scrub_pack(c->access->vault, pack, each_frame, c, damage, c, &s, e);
+    c->result->vault.bytes_read += s.bytes_read;
+    c->result->vault.damaged += s.damaged;
+    return rc;
 }
 
 static int read_packs(struct check *c, struct err *e)
@@ -135,7 +147,7 @@ static int read_packs(struct check *c, struct err *e)
             progress_add(&c->options->progress->items, 1);
         if (c->options->subset < 1 && !is_chosen(c, i))
             continue;
-        if (vault_scrub_pack(c->access->vault, i, each_frame, c, damage, c, &c->result->vault, e))
+        if (read_pack(c, i, e))
             return -1;
     }
     return 0;

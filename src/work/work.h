@@ -143,8 +143,10 @@ MUST_CHECK int work_restore(struct access *a, const struct snapshot *s,
 
 struct check_options {
     bool read_data;
-    double subset; /* share of the packs to read, 0 < subset ≤ 1 */
-    uint64_t seed; /* which ones */
+    double subset;      /* share of the packs to read, 0 < subset ≤ 1 */
+    double subset_from; /* where it begins, 0 ≤ from < 1: with one seed, neighbouring
+                           ranges share no pack, and all together are every pack */
+    uint64_t seed;      /* which ones */
     vault_damage *damage; /* an object that is damaged */
     /* A file of a snapshot that damage touches. */
     void (*touched)(void *arg, const struct snapshot *s, const char *path);

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cli: what the commands of the program share. A command is one file that
+ * holds its option table, its help and its function; it turns options into a
+ * call of `work` and what comes back into lines or JSON objects.
+ */
+#ifndef ABRI_CLI_CLI_H
+#define ABRI_CLI_CLI_H
+
+#include "base/progress.h"
+#include "cli/options.h"
+#include "work/work.h"
+
+#include <pthread.h>
+#include <stdio.h>
+
+/* ---- state of one run -------------------------------------------------------- */
+
+struct global_args {
+    const char *vault, *passphrase_file, *cache_dir;
+    bool no_cache, json, quiet, verbose, help, version;
+};
+
+struct bar; /* the line that is redrawn */
+
+struct cli {
+    struct global_args global;
+    char config_dir[4096], cache_dir[4096];
+    struct work_dirs dirs; /* points to the two above */
+    bool out_is_tty, err_is_tty;
+    struct progress progress; /* signals set its cancel */
+
+    pthread_mutex_t screen; /* one line at a time, from whichever thread */
+    struct bar *bar;        /* under `screen`; NULL: none */
+
+    char passphrase[PASSPHRASE_MAX]; /* of the environment; locked in memory */
+    bool has_passphrase;
+    bool prompted; /* somebody typed it */
+};
+
+/* ---- commands ------------------------------------------------------------------- */
+
+struct command_example {
+    const char *line, *what;
+};
+
+struct command {
+    const char *name;
+    const char *summary;     /* one line */
+    const char *operands;    /* "PATH…" or "" */
+    const char *description; /* paragraphs, parted by empty lines */
+    struct command_example examples[4];
+    const struct option_spec *options;
+    size_t option_count;
+    size_t args_bytes; /* of the struct that the options fill, zeroed before */
+    int (*run)(struct cli *c, const void *args, const struct words *w, struct err *e);
+};
+
+/* For tables: where an option of `struct type` is stored. */
+#define OPTION_AT(type, field) .offset = offsetof(struct type, field)
+#define OPTION_COUNT(table) (sizeof(table) / sizeof *(table))
+
+extern const struct command cmd_init, cmd_backup, cmd_snapshots, cmd_ls, cmd_stats, cmd_restore,
+    cmd_check, cmd_help, cmd_version;
+extern const struct command *const commands[]; /* in the order of `abri help`; ends with NULL */
+const struct command *command_find(const char *name);
+extern const struct option_spec global_options[];
+extern const size_t global_option_count;
+
+/* ERR_USAGE if there are more or fewer words. */
+MUST_CHECK int command_expect_words(const struct command *cmd, const struct words *w, size_t min,
+                                    size_t max, struct err *e);
+
+/* ---- opening ---------------------------------------------------------------------- */
+
+MUST_CHECK int cli_dirs(struct cli *c, struct err *e);     /* fills dirs */
+MUST_CHECK int cli_location(struct cli *c, const char **out, struct err *e);
+MUST_CHECK int cli_open(struct cli *c, struct access *out, struct err *e);
+/* Asks again (three times in all) if somebody mistyped. */
+MUST_CHECK int cli_open_reader(struct cli *c, struct access *out, struct err *e);
+
+/* ---- passphrase --------------------------------------------------------------------- */
+
+/* Takes ABRI_PASSPHRASE and ABRI_PASSPHRASE_FILE out of the environment. */
+MUST_CHECK int passphrase_take(struct cli *c, struct err *e);
+void passphrase_forget(struct cli *c);
+/* Given, or somebody sits at the terminal. */
+bool passphrase_available(const struct cli *c);
+/* Both are a work_ask; arg is the struct cli. */
+int passphrase_ask(void *arg, char out[PASSPHRASE_MAX], struct err *e);
+int passphrase_ask_new(void *arg, char out[PASSPHRASE_MAX], struct err *e); /* twice, not empty */
+/* Reads one line of at most PASSPHRASE_MAX − 1 bytes, echo off, restored
+ * whatever happens. ERR_PASSPHRASE if there is no terminal. */
+MUST_CHECK int prompt_secret(const char *question, char out[PASSPHRASE_MAX], struct err *e);
+bool prompt_possible(void);
+
+/* ---- signals --------------------------------------------------------------------------- */
+
+/* SIGINT, SIGTERM, SIGHUP: first sets `cancel`, the second ends the process.
+ * SIGPIPE is ignored. */
+void signals_install(atomic_bool *cancel);
+
+/* ---- speaking ---------------------------------------------------------------------------- */
+
+/* One line to stdout; foreign text escaped if it is a terminal. */
+void say(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The same unless --quiet or --json; and only with --verbose. */
+void say_note(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void say_detail(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* Text as it may go to stdout: itself, or escaped into `scratch`. */
+const char *say_text(const struct cli *c, const char *text, size_t len, struct buf *scratch);
+/* A work_problem and a vault_damage: one line on stderr each; arg is the cli. */
+void report_problem(void *cli, const char *item, const struct err *e);
+void report_damage(void *cli, const char *object, const char *message);
+/* "abri: <message>" and what to do next; the last line of a failing run. */
+void report_error(struct cli *c, const struct err *e);
+/* ERR_IO if stdout could not take everything; a reader that went away is fine. */
+MUST_CHECK int say_finish(struct err *e);
+/* Whether it makes no sense to go on printing. */
+bool say_is_over(void);
+
+/* ---- progress --------------------------------------------------------------------------------- */
+
+/* Draws on stderr if that is a terminal, or emits status objects with --json,
+ * until stopped. `unit` is what items are: "files". */
+void progress_bar_start(struct cli *c, const char *unit);
+void progress_bar_stop(struct cli *c);
+/* With `screen` held: takes the line away so that another can be printed. */
+void progress_bar_hide(struct cli *c);
+
+/* ---- words of the command line ------------------------------------------------------------------- */
+
+/* Parts "SNAP[:PATH]": *path_out is normalised ("etc/ssh", "" for everything),
+ * both to be freed by mem_free. */
+MUST_CHECK int snap_spec_split(const char *text, char **snap_out, char **path_out, struct err *e);
+
+/* Tags of pattern options: which list a value goes to and how. */
+enum { PATTERN_TEXT = 1, PATTERN_ITEXT, PATTERN_FILE, PATTERN_IFILE };
+/* NULL in *out if the list is empty. */
+MUST_CHECK int patterns_build(const struct option_list *l, struct select **out, struct err *e);
+
+/* Strings that belong together and are freed together. */
+struct string_list {
+    char **items;
+    size_t count;
+};
+void string_list_done(struct string_list *l);
+MUST_CHECK int string_list_add(struct string_list *l, const char *p, size_t len, struct err *e);
+/* Comma lists, each part not empty. */
+MUST_CHECK int string_list_add_commas(struct string_list *l, const char *text, const char *what,
+                                      struct err *e);
+
+/* Tags of --files-from options. */
+enum { FILES_FROM = 1, FILES_FROM_RAW, FILES_FROM_VERBATIM };
+/* Appends the paths that the files name. `problem` hears of patterns that match nothing. */
+MUST_CHECK int files_from_read(const struct option_list *l, struct string_list *out,
+                               work_problem *problem, void *arg, struct err *e);
+
+#define SHORT_ID_BYTES 9
+void short_id(const uint8_t id[ID_BYTES], char out[SHORT_ID_BYTES]);
+
+/* ---- help -------------------------------------------------------------------------------------------- */
+
+void help_overview(FILE *f);
+void help_command(FILE *f, const struct command *cmd);
+/* "exit-codes", "environment", …; false if there is no such topic. */
+bool help_topic(FILE *f, const char *name);
+void help_topic_list(FILE *f);
+
+struct exit_code {
+    int status;
+    const char *meaning;
+};
+extern const struct exit_code exit_codes[];
+extern const size_t exit_code_count;
+
+#endif

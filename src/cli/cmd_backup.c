@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* abri backup: saves files and directories as a snapshot. */
+#include "cli/amount.h"
+#include "cli/json_out.h"
+
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define CLI_LEVEL_AUTO 1 /* zstd: measured best for first backups and restores alike */
+#define LEVEL_FASTEST 1
+#define LEVEL_BETTER 3
+#define LEVEL_MAX 12
+#define TAGS_MAX 64
+#define TAG_BYTES_MAX 255
+
+struct backup_args {
+    struct option_list patterns, if_present, files_from, tags;
+    bool exclude_caches, one_file_system, dry_run, force_read;
+    uint64_t larger_than, limit_upload, threads;
+    const char *host, *compression;
+};
+
+static const struct option_spec options[] = {
+    {.name = "exclude", .letter = 'e', .kind = OPTION_LIST, .tag = PATTERN_TEXT, .arg = "PATTERN",
+     OPTION_AT(backup_args, patterns), .help = "leave out what matches (see `abri help patterns`)"},
+    {.name = "iexclude", .kind = OPTION_LIST, .tag = PATTERN_ITEXT, .arg = "PATTERN",
+     OPTION_AT(backup_args, patterns), .help = "the same, whatever the case of letters"},
+    {.name = "exclude-file", .kind = OPTION_LIST, .tag = PATTERN_FILE, .arg = "FILE",
+     OPTION_AT(backup_args, patterns), .help = "read such patterns from a file, one a line"},
+    {.name = "iexclude-file", .kind = OPTION_LIST, .tag = PATTERN_IFILE, .arg = "FILE",
+     OPTION_AT(backup_args, patterns), .help = "the same, whatever the case of letters"},
+    {.name = "exclude-caches", .kind = OPTION_FLAG, OPTION_AT(backup_args, exclude_caches),
+     .help = "leave out what is in directories with a CACHEDIR.TAG"},
+    {.name = "exclude-if-present", .kind = OPTION_LIST, .arg = "NAME[:HEADER]",
+     OPTION_AT(backup_args, if_present),
+     .help = "leave out what is in directories that hold a file of this name (that begins so)"},
+    {.name = "exclude-larger-than", .kind = OPTION_SIZE, .min = 1, .arg = "SIZE",
+     OPTION_AT(backup_args, larger_than), .help = "leave out files above this size: 500M, 2G"},
+    {.name = "files-from", .kind = OPTION_LIST, .tag = FILES_FROM, .arg = "FILE",
+     OPTION_AT(backup_args, files_from),
+     .help = "back up what the shell patterns in this file match, one a line (- is standard input)"},
+    {.name = "files-from-verbatim", .kind = OPTION_LIST, .tag = FILES_FROM_VERBATIM, .arg = "FILE",
+     OPTION_AT(backup_args, files_from), .help = "the same with plain paths, one a line"},
+    {.name = "files-from-raw", .kind = OPTION_LIST, .tag = FILES_FROM_RAW, .arg = "FILE",
+     OPTION_AT(backup_args, files_from), .help = "the same with paths that end with NUL (find -print0)"},
+    {.name = "one-file-system", .letter = 'x', .kind = OPTION_FLAG,
+     OPTION_AT(backup_args, one_file_system), .help = "do not enter other mounted file systems"},
+    {.name = "tag", .kind = OPTION_LIST, .arg = "TAG[,TAG…]", OPTION_AT(backup_args, tags),
+     .help = "label the snapshot; the keeper can read labels"},
+    {.name = "host", .letter = 'H', .kind = OPTION_TEXT, .arg = "NAME", OPTION_AT(backup_args, host),
+     .help = "record this host name instead of the machine's own"},
+    {.name = "dry-run", .letter = 'n', .kind = OPTION_FLAG, OPTION_AT(backup_args, dry_run),
+     .help = "read and count, but store nothing"},
+    {.name = "force-read", .letter = 'f', .kind = OPTION_FLAG, OPTION_AT(backup_args, force_read),
+     .help = "read every file again, changed or not"},
+    {.name = "force", .kind = OPTION_FLAG, OPTION_AT(backup_args, force_read),
+     .help = "the same as --force-read"},
+    {.name = "compression", .kind = OPTION_TEXT, .arg = "MODE", OPTION_AT(backup_args, compression),
+     .help = "auto, off, fastest, better, max, or a zstd level from 1 to 19 (default: auto)"},
+    {.name = "limit-upload", .kind = OPTION_RATE, .min = 1, .arg = "KIB",
+     OPTION_AT(backup_args, limit_upload),
+     .help = "write at most so many KiB a second to the vault; 10M is 10 MiB"},
+    {.name = "threads", .kind = OPTION_NUMBER, .arg = "N", .min = 1, .max = 256,
+     OPTION_AT(backup_args, threads), .help = "worker threads (default: one for each processor)"},
+};
+
+/* ---- from words to options ---------------------------------------------------- */
+
+struct request {
+    struct string_list paths, tags, if_present;
+    struct select *exclude;
+    uint64_t early_problems; /* patterns of --files-from that match nothing */
+    struct cli *cli;
+};
+
+static void request_done(struct request *r)
+{
+    string_list_done(&r->paths);
+    string_list_done(&r->tags);
+    string_list_done(&r->if_present);
+    select_free(r->exclude);
+}
+
+static void early_problem(void *arg, const char *item, const struct err *e)
+{
+    struct request *r = arg;
+    r->early_problems++;
+    report_problem(r->cli, item, e);
+}
+
+static int collect_paths(struct request *r, const struct backup_args *a, const struct words *w,
+                         struct err *e)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        if (!*w->items[i])
+            return err_set(e, ERR_USAGE, "an empty path: an unset variable?");
+        if (string_list_add(&r->paths, w->items[i], strlen(w->items[i]), e))
+            return -1;
+    }
+    if (files_from_read(&a->files_from, &r->paths, early_problem, r, e))
+        return -1;
+    if (r->paths.count == 0 && a->files_from.count > 0)
+        return err_set(e, ERR_USAGE, "nothing to back up: the lists of files name nothing");
+    if (r->paths.count == 0)
+        return err_set(e, ERR_USAGE, "back up what? abri backup PATH…");
+    return 0;
+}
+
+static int collect_tags(struct request *r, const struct backup_args *a, struct err *e)
+{
+    for (size_t i = 0; i < a->tags.count; i++)
+        if (string_list_add_commas(&r->tags, a->tags.items[i].text, "--tag", e))
+            return -1;
+    if (r->tags.count > TAGS_MAX)
+        return err_set(e, ERR_USAGE, "--tag: at most %d labels", TAGS_MAX);
+    for (size_t i = 0; i < r->tags.count; i++)
+        if (strlen(r->tags.items[i]) > TAG_BYTES_MAX)
+            return err_set(e, ERR_USAGE, "--tag: a label has at most %d bytes", TAG_BYTES_MAX);
+    return 0;
+}
+
+static int collect_if_present(struct request *r, const struct backup_args *a, struct err *e)
+{
+    for (size_t i = 0; i < a->if_present.count; i++) {
+        const char *text = a->if_present.items[i].text;
+        size_t name = strcspn(text, ":");
+        if (name == 0 || memchr(text, '/', name))
+            return err_set(e, ERR_USAGE, "--exclude-if-present: '%s' is not a file name", text);
+        if (string_list_add(&r->if_present, text, strlen(text), e))
+            return -1;
+    }
+    return 0;
+}
+
+static int parse_level(const char *text, int *out, struct err *e)
+{
+    static const struct {
+        const char *name;
+        int level;
+    } modes[] = {{"auto", CLI_LEVEL_AUTO}, {"off", SEAL_LEVEL_STORE}, {"fastest", LEVEL_FASTEST},
+                 {"better", LEVEL_BETTER}, {"max", LEVEL_MAX}};
+    uint64_t n;
+    *out = CLI_LEVEL_AUTO;
+    if (!text)
+        return 0;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(text, modes[i].name) == 0) {
+            *out = modes[i].level;
+            return 0;
+        }
+    if (!amount_parse_number(text, &n) || n < 1 || n > 19)
+        return err_set(e, ERR_USAGE,
+                       "--compression: '%s' is none of auto, off, fastest, better, max, 1 to 19",
+                       text);
+    *out = (int)n;
+    return 0;
+}
+
+static int check_host(const char *host, struct err *e)
+{
+    if (host && (!*host || strlen(host) > WRITER_MACHINE_MAX))
+        return err_set(e, ERR_USAGE, "--host: a name has 1 to %d bytes", WRITER_MACHINE_MAX);
+    return 0;
+}
+
+static int collect(struct request *r, const struct backup_args *a, const struct words *w,
+                   struct backup_options *o, struct err *e)
+{
+    if (parse_level(a->compression, &o->level, e) || check_host(a->host, e) ||
+        collect_tags(r, a, e) || collect_if_present(r, a, e) ||
+        patterns_build(&a->patterns, &r->exclude, e) || collect_paths(r, a, w, e))
+        return -1;
+    o->paths = (const char *const *)r->paths.items;
+    o->path_count = r->paths.count;
+    o->exclude = r->exclude;
+    o->one_file_system = a->one_file_system;
+    o->exclude_caches = a->exclude_caches;
+    o->exclude_if_present = (const char *const *)r->if_present.items;
+    o->exclude_if_present_count = r->if_present.count;
+    o->exclude_larger_than = a->larger_than;
+    o->tags = (const char *const *)r->tags.items;
+    o->tag_count = r->tags.count;
+    o->host = a->host;
+    o->dry_run = a->dry_run;
+    o->force_read = a->force_read;
+    o->limit_upload = a->limit_upload;
+    o->threads = (unsigned)a->threads;
+    return 0;
+}
+
+/* ---- what came of it ------------------------------------------------------------- */
+
+static void tell_json(struct cli *c, const struct backup_result *r, bool dry_run)
+{
+    json_t *o = json_object_of("summary");
+    json_put_bool(o, "dry_run", dry_run);
+    json_put_number(o, "files_new", r->files_new);
+    json_put_number(o, "files_changed", r->files_changed);
+    json_put_number(o, "files_unmodified", r->files_unchanged);
+    json_put_number(o, "total_files_processed", r->files);
+    json_put_number(o, "total_dirs_processed", r->dirs);
+    json_put_number(o, "total_others_processed", r->others);
+    json_put_number(o, "total_bytes_processed", r->bytes);
+    json_put_number(o, "data_added_packed", r->stored_bytes);
+    json_put_number(o, "data_added_content", r->data_bytes);
+    json_put_number(o, "data_added_structure", r->meta_bytes);
+    json_put_number(o, "problems", r->problems);
+    json_put_seconds(o, "total_duration", r->duration_ns);
+    if (!dry_run)
+        json_put_hex(o, "snapshot_id", r->id, ID_BYTES);
+    json_emit(c, stdout, o);
+}
+
+static void tell_people(struct cli *c, const struct backup_result *r, bool dry_run)
+{
+    char added[AMOUNT_TEXT_BYTES], size[AMOUNT_TEXT_BYTES], time[AMOUNT_TEXT_BYTES];
+    char id[SHORT_ID_BYTES];
+    amount_format_size(r->stored_bytes, added);
+    amount_format_size(r->bytes, size);
+    amount_format_duration(r->duration_ns, time);
+    short_id(r->id, id);
+    say_note(c, "Files: %11" PRIu64 " new, %5" PRIu64 " changed, %5" PRIu64 " unmodified",
+             r->files_new, r->files_changed, r->files_unchanged);
+    say_note(c, "Dirs:  %11" PRIu64, r->dirs);
+    if (r->others)
+        say_note(c, "Other: %11" PRIu64 " (links, devices, …)", r->others);
+    if (dry_run)
+        say_note(c, "Would add to the vault: %s before compression", added);
+    else
+        say_note(c, "Added to the vault: %s", added);
+    if (c->global.verbose && !dry_run) {
+        char data[AMOUNT_TEXT_BYTES], meta[AMOUNT_TEXT_BYTES];
+        amount_format_size(r->data_bytes, data);
+        amount_format_size(r->meta_bytes, meta);
+        say_detail(c, "  content %s, names and structure %s", data, meta);
+    }
+    say_note(c, "%s", "");
+    say_note(c, "processed %" PRIu64 " files, %s in %s", r->files, size, time);
+    if (!dry_run)
+        say_note(c, "snapshot %s saved", id);
+}
+
+static int finish(struct cli *c, const struct backup_result *r, uint64_t early, bool dry_run,
+                  struct err *e)
+{
+    uint64_t problems = r->problems + early;
+    if (c->global.json)
+        tell_json(c, r, dry_run);
+    else
+        tell_people(c, r, dry_run);
+    if (problems == 0)
+        return 0;
+    return err_set(e, ERR_INCOMPLETE,
+                   "%" PRIu64 " item%s could not be saved as %s: see above; everything else %s",
+                   problems, problems == 1 ? "" : "s", problems == 1 ? "it is" : "they are",
+                   dry_run ? "would be" : "was");
+}
+
+static int run(struct cli *c, const void *args, const struct words *w, struct err *e)
+{
+    const struct backup_args *a = args;
+    CLEANUP(request_done) struct request r = {.cli = c};
+    CLEANUP(access_close) struct access access = {0};
+    struct backup_options o = {
+        .problem = report_problem, .arg = c, .progress = &c->progress};
+    struct backup_result result = {0};
+    if (collect(&r, a, w, &o, e) || cli_open(c, &access, e) ||
+        access_as_writer(&access, &c->dirs, e))
+        return -1;
+    progress_bar_start(c, "items");
+    int rc = work_backup(&access, &c->dirs, &o, &result, e);
+    progress_bar_stop(c);
+    return rc ? -1 : finish(c, &result, r.early_problems, a->dry_run, e);
+}
+
+const struct command cmd_backup = {
+    .name = "backup",
+    .summary = "save files and directories as a snapshot",
+    .operands = "PATH…",
+    .description =
+        "Saves the named files and directories, whole, as one snapshot. Only what is new to the vault "
+        "is stored. Needs no passphrase: the writer key of this machine is enough.\n"
+        "\n"
+        "A file that changes while it is read, vanishes, or cannot be read is named at once; the "
+        "rest goes on, the snapshot is saved, and the exit status is 3. An interrupted backup saves "
+        "no snapshot, but what was stored need not be stored again.",
+    .examples = {{"abri -r /mnt/vault backup /etc /home --exclude '*.tmp'",
+                  "two directories, without temporary files"},
+                 {"abri -r /mnt/vault backup / -x --exclude-caches --tag daily",
+                  "the root file system without what is mounted below"},
+                 {"find /srv -name '*.db' -print0 | abri -r /mnt/vault backup --files-from-raw -",
+                  "what another program chose"}},
+    .options = options,
+    .option_count = OPTION_COUNT(options),
+    .args_bytes = sizeof(struct backup_args),
+    .run = run,
+};

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* abri check: finds damage, and names the files of the snapshots that it touches. */
+#include "cli/amount.h"
+#include "cli/json_out.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct check_args {
+    bool read_data, keyless;
+    const char *subset;
+};
+
+static const struct option_spec options[] = {
+    {.name = "read-data", .kind = OPTION_FLAG, OPTION_AT(check_args, read_data),
+     .help = "read every byte of every pack, not only its structure"},
+    {.name = "read-data-subset", .kind = OPTION_TEXT, .arg = "PART", OPTION_AT(check_args, subset),
+     .help = "read a part: 5% (other packs each time), 2/7 (the second of seven parts: all seven "
+             "together are everything) or 10G"},
+    {.name = "keyless", .kind = OPTION_FLAG, OPTION_AT(check_args, keyless),
+     .help = "ask for no passphrase; check what the keeper can, which names no files"},
+};
+
+static void on_touched(void *arg, const struct snapshot *s, const char *path)
+{
+    struct cli *c = arg;
+    char id[SHORT_ID_BYTES], time[CLOCK_TEXT_BYTES];
+    short_id(s->id, id);
+    const char *slash = *path == '/' ? "" : "/";
+    if (c->global.json) {
+        CLEANUP(buf_done) struct buf text = {0};
+        json_t *o = json_object_of("touched");
+        buf_put(&text, slash, strlen(slash));
+        buf_put(&text, path, strlen(path));
+        json_put_hex(o, "snapshot_id", s->id, ID_BYTES);
+        json_put_time(o, "time", s->received_ns);
+        json_put_text(o, "path", text.failed ? "" : (const char *)text.data, text.len);
+        json_emit(c, stdout, o);
+        return;
+    }
+    clock_format(s->received_ns, time);
+    say(c, "damaged in snapshot %s of %s: %s%s", id, time, slash, path);
+}
+
+/* ---- which packs --------------------------------------------------------------- */
+
+static int add_len(void *arg, const char *name, uint64_t len_bytes, struct err *e)
+{
+    (void)name;
+    (void)e;
+    *(uint64_t *)arg += len_bytes;
+    return 0;
+}
+
+static int choose_packs(const struct check_args *a, struct access *access,
+                        struct check_options *o, struct err *e)
+{
+    struct amount_subset s;
+    o->read_data = a->read_data || a->subset;
+    o->subset = 1;
+    if (!a->subset)
+        return 0;
+    if (!amount_parse_subset(a->subset, &s))
+        return err_set(e, ERR_USAGE, "--read-data-subset: '%s' is none of 5%%, 2/7, 10G", a->subset);
+    if (s.kind == SUBSET_PART) { /* no seed: the parts must add up from run to run */
+        o->subset = 1.0 / (double)s.parts;
+        o->subset_from = (double)(s.part - 1) / (double)s.parts;
+        return 0;
+    }
+    seal_random(&o->seed, sizeof o->seed);
+    if (s.kind == SUBSET_SHARE) {
+        o->subset = s.share;
+        return 0;
+    }
+    uint64_t total = 0;
+    if (store_list(access->store, "packs", add_len, &total, e))
+        return -1;
+    o->subset = total > s.size_bytes ? (double)s.size_bytes / (double)total : 1;
+    return 0;
+}
+
+/* ---- what was found --------------------------------------------------------------- */
+
+static void tell_json(struct cli *c, const struct check_result *r, const struct check_options *o)
+{
+    json_t *j = json_object_of("summary");
+    json_put_number(j, "snapshots", r->vault.snapshots);
+    json_put_number(j, "packs", r->vault.packs);
+    json_put_number(j, "frames", r->vault.frames);
+    json_put_number(j, "bytes_read", r->vault.bytes_read);
+    json_put_number(j, "entries", r->entries);
+    json_put_number(j, "damaged", r->vault.damaged);
+    json_put_number(j, "files_touched", r->touched);
+    json_put_bool(j, "with_key", r->with_key);
+    json_put_bool(j, "read_data", o->read_data);
+    json_emit(c, stdout, j);
+}
+
+static void tell_people(struct cli *c, const struct check_result *r, const struct check_options *o)
+{
+    char size[AMOUNT_TEXT_BYTES];
+    amount_format_size(r->vault.bytes_read, size);
+    say_note(c, "checked %" PRIu64 " snapshots, %" PRIu64 " packs, %" PRIu64 " frames",
+             r->vault.snapshots, r->vault.packs, r->vault.frames);
+    if (r->with_key)
+        say_note(c, "checked the trees: %" PRIu64 " entries", r->entries);
+    else
+        say_note(c, "checked without a key: seals and trees were not opened");
+    if (o->read_data)
+        say_note(c, "read %s of content%s", size, o->subset < 1 ? " (a part)" : "");
+    else
+        say_note(c, "the content of packs was not read: --read-data does that");
+    if (r->vault.damaged == 0 && r->touched == 0)
+        say_note(c, "no damage was found");
+}
+
+static int verdict(const struct check_result *r, struct err *e)
+{
+    if (r->vault.damaged == 0 && r->touched == 0)
+        return 0;
+    if (!r->with_key)
+        return err_set(e, ERR_DAMAGED,
+                       "damage was found in %" PRIu64 " place%s: run check with the passphrase to "
+                       "learn which files it touches",
+                       r->vault.damaged, r->vault.damaged == 1 ? "" : "s");
+    return err_set(e, ERR_DAMAGED,
+                   "damage was found; it touches %" PRIu64 " file%s, named above: the next backup "
+                   "stores again what the machine still has",
+                   r->touched, r->touched == 1 ? "" : "s");
+}
+
+static int run(struct cli *c, const void *args, const struct words *w, struct err *e)
+{
+    const struct check_args *a = args;
+    CLEANUP(access_close) struct access access = {0};
+    struct check_options o = {
+        .damage = report_damage, .touched = on_touched, .arg = c, .progress = &c->progress};
+    struct check_result result = {0};
+    if (command_expect_words(&cmd_check, w, 0, 0, e) ||
+        (a->keyless ? cli_open(c, &access, e) : cli_open_reader(c, &access, e)) ||
+        choose_packs(a, &access, &o, e))
+        return -1;
+    progress_bar_start(c, "packs");
+    int rc = work_check(&access, &o, &result, e);
+    progress_bar_stop(c);
+    if (rc)
+        return -1;
+    if (c->global.json)
+        tell_json(c, &result, &o);
+    else
+        tell_people(c, &result, &o);
+    return verdict(&result, e);
+}
+
+const struct command cmd_check = {
+    .name = "check",
+    .summary = "look for damage and name the files that it touches",
+    .operands = "",
+    .description =
+        "Checks that every object of the vault is there and is what its name and signatures say; with "
+        "the passphrase, also every tree, and that all it names is held. With --read-data every stored "
+        "byte is read, every seal opened, every chunk compared with its name. Damage is told as the "
+        "files of the snapshots that it touches, and the exit status is 1.",
+    .examples = {{"abri -r /mnt/vault check --read-data", "everything"},
+                 {"abri -r /mnt/vault check --keyless --read-data-subset 1/7",
+                  "a seventh, by a keeper, on Mondays"}},
+    .options = options,
+    .option_count = OPTION_COUNT(options),
+    .args_bytes = sizeof(struct check_args),
+    .run = run,
+};

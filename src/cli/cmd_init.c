@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* abri init: makes a vault, and this machine its first writer. */
+#include "cli/json_out.h"
+
+#include <string.h>
+
+struct init_args {
+    const char *machine;
+    bool shared;
+    uint64_t kdf_memory_mib, kdf_passes;
+};
+
+static const struct option_spec options[] = {
+    {.name = "machine", .kind = OPTION_TEXT, .arg = "NAME", OPTION_AT(init_args, machine),
+     .help = "what the keeper shall call this machine (default: its host name)"},
+    {.name = "shared", .kind = OPTION_FLAG, OPTION_AT(init_args, shared),
+     .help = "let all writers of the vault share chunks: saves space among machines that trust "
+             "each other, for they can then probe for each other's content"},
+    {.name = "kdf-memory", .kind = OPTION_NUMBER, .arg = "MIB", .min = 1, .max = 4096,
+     OPTION_AT(init_args, kdf_memory_mib),
+     .help = "memory that each guess at the passphrase must cost (default: 64)"},
+    {.name = "kdf-passes", .kind = OPTION_NUMBER, .arg = "N", .min = 1, .max = 64,
+     OPTION_AT(init_args, kdf_passes),
+     .help = "passes over that memory (default: 3)"},
+};
+
+static int check_machine(const char *name, struct err *e)
+{
+    if (!name)
+        return 0;
+    size_t len = strlen(name);
+    if (len == 0 || len > WRITER_MACHINE_MAX)
+        return err_set(e, ERR_USAGE, "--machine: a name has 1 to %d bytes", WRITER_MACHINE_MAX);
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+            return err_set(e, ERR_USAGE, "--machine: a name has no control characters");
+    return 0;
+}
+
+static void tell(struct cli *c, const char *location, const uint8_t id[UID_BYTES])
+{
+    char hex[2 * UID_BYTES + 1];
+    hex_encode(id, UID_BYTES, hex);
+    if (c->global.json) {
+        char key[sizeof c->config_dir + 64];
+        (void)snprintf(key, sizeof key, "%s/writers/%s", c->dirs.config, hex);
+        json_t *o = json_object_of("initialized");
+        json_put_string(o, "id", hex);
+        json_put_string(o, "vault", location);
+        json_put_string(o, "writer_key", key);
+        json_emit(c, stdout, o);
+        return;
+    }
+    say_note(c, "vault %s made at %s", hex, location);
+    say_note(c, "writer key of this machine: %s/writers/%s", c->dirs.config, hex);
+    say_note(c, "%s", "");
+    say_note(c, "Backing up needs no passphrase: the writer key can add snapshots, not read them.");
+    say_note(c, "Restoring needs the passphrase. Keep it somewhere that is not this machine:");
+    say_note(c, "without it the data is lost. Nobody can reset it, and there is no other way in.");
+}
+
+static int run(struct cli *c, const void *args, const struct words *w, struct err *e)
+{
+    const struct init_args *a = args;
+    struct init_options o = {.machine = a->machine, .shared = a->shared,
+                             .cost = KDF_COST_DEFAULT};
+    uint8_t id[UID_BYTES];
+    if (a->kdf_memory_mib)
+        o.cost.memory_kib = (uint32_t)a->kdf_memory_mib << 10;
+    if (a->kdf_passes)
+        o.cost.passes = (uint32_t)a->kdf_passes;
+    if (command_expect_words(&cmd_init, w, 0, 0, e) || cli_location(c, &o.location, e) ||
+        check_machine(a->machine, e) ||
+        work_init(&o, &c->dirs, passphrase_ask_new, c, id, e))
+        return -1;
+    tell(c, o.location, id);
+    return 0;
+}
+
+const struct command cmd_init = {
+    .name = "init",
+    .summary = "make a vault and enrol this machine as its writer",
+    .operands = "",
+    .description =
+        "Makes a vault in an empty or new directory. Its keys are made here: a recovery key, wrapped "
+        "by the passphrase and kept in the vault, and a writer key, kept on this machine only.\n"
+        "\n"
+        "The writer key adds snapshots and reads nothing, so that backups run unattended and a "
+        "stolen machine does not open the vault. Restoring, listing names and full checks ask for "
+        "the passphrase. If it is lost, so is the data.",
+    .examples = {{"abri init --vault /mnt/disk/vault", "make a vault on a disk, asking for a passphrase"},
+                 {"abri -r /srv/vault init --machine web1 --passphrase-file /root/pass",
+                  "the same from a script"}},
+    .options = options,
+    .option_count = OPTION_COUNT(options),
+    .args_bytes = sizeof(struct init_args),
+    .run = run,
+};

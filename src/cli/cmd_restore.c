@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* abri restore: writes a snapshot, or a part of one, below a directory. */
+#include "cli/amount.h"
+#include "cli/json_out.h"
+
+#include "base/mem.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct restore_args {
+    const char *target;
+    struct option_list include, exclude;
+    int overwrite;
+    bool verify, dry_run;
+    uint64_t threads;
+};
+
+/* In the order of enum target_overwrite. */
+static const char *const overwrite_words[] = {"always", "if-changed", "if-newer", "never", NULL};
+_Static_assert(TARGET_ALWAYS == 1 && TARGET_IF_CHANGED == 2 && TARGET_IF_NEWER == 3 &&
+                   TARGET_NEVER == 4,
+               "the words above are in this order");
+
+static const struct option_spec options[] = {
+    {.name = "target", .letter = 't', .kind = OPTION_TEXT, .arg = "DIR",
+     OPTION_AT(restore_args, target), .help = "write below this directory, and nowhere else"},
+    {.name = "include", .letter = 'i', .kind = OPTION_LIST, .tag = PATTERN_TEXT, .arg = "PATTERN",
+     OPTION_AT(restore_args, include), .help = "only what matches (see `abri help patterns`)"},
+    {.name = "iinclude", .kind = OPTION_LIST, .tag = PATTERN_ITEXT, .arg = "PATTERN",
+     OPTION_AT(restore_args, include), .help = "the same, whatever the case of letters"},
+    {.name = "include-file", .kind = OPTION_LIST, .tag = PATTERN_FILE, .arg = "FILE",
+     OPTION_AT(restore_args, include), .help = "read such patterns from a file, one a line"},
+    {.name = "iinclude-file", .kind = OPTION_LIST, .tag = PATTERN_IFILE, .arg = "FILE",
+     OPTION_AT(restore_args, include), .help = "the same, whatever the case of letters"},
+    {.name = "exclude", .letter = 'e', .kind = OPTION_LIST, .tag = PATTERN_TEXT, .arg = "PATTERN",
+     OPTION_AT(restore_args, exclude), .help = "leave out what matches"},
+    {.name = "iexclude", .kind = OPTION_LIST, .tag = PATTERN_ITEXT, .arg = "PATTERN",
+     OPTION_AT(restore_args, exclude), .help = "the same, whatever the case of letters"},
+    {.name = "exclude-file", .kind = OPTION_LIST, .tag = PATTERN_FILE, .arg = "FILE",
+     OPTION_AT(restore_args, exclude), .help = "read such patterns from a file, one a line"},
+    {.name = "iexclude-file", .kind = OPTION_LIST, .tag = PATTERN_IFILE, .arg = "FILE",
+     OPTION_AT(restore_args, exclude), .help = "the same, whatever the case of letters"},
+    {.name = "overwrite", .kind = OPTION_CHOICE, .words = overwrite_words, .arg = "WHEN",
+     OPTION_AT(restore_args, overwrite),
+     .help = "replace what is there: always (the default), if-changed, if-newer, never"},
+    {.name = "verify", .kind = OPTION_FLAG, OPTION_AT(restore_args, verify),
+     .help = "check every chunk, then read all files back and compare"},
+    {.name = "dry-run", .letter = 'n', .kind = OPTION_FLAG, OPTION_AT(restore_args, dry_run),
+     .help = "write nothing; say what would be"},
+    {.name = "threads", .kind = OPTION_NUMBER, .arg = "N", .min = 1, .max = 256,
+     OPTION_AT(restore_args, threads), .help = "worker threads (default: one for each processor)"},
+};
+
+struct request {
+    char *snap, *path;
+    struct select *include, *exclude;
+};
+
+static void request_done(struct request *r)
+{
+    mem_free(r->snap);
+    mem_free(r->path);
+    select_free(r->include);
+    select_free(r->exclude);
+}
+
+static void tell_json(struct cli *c, const struct snapshot *s, const struct restore_result *r,
+                      const struct restore_args *a)
+{
+    json_t *o = json_object_of("summary");
+    json_put_bool(o, "dry_run", a->dry_run);
+    json_put_hex(o, "snapshot_id", s->id, ID_BYTES);
+    json_put_number(o, "files_restored", r->files);
+    json_put_number(o, "dirs_restored", r->dirs);
+    json_put_number(o, "others_restored", r->others);
+    json_put_number(o, "links_restored", r->links);
+    json_put_number(o, "bytes_restored", r->bytes);
+    json_put_number(o, "files_skipped", r->skipped);
+    if (a->verify)
+        json_put_number(o, "files_verified", r->verified);
+    json_put_number(o, "problems", r->problems);
+    json_put_bool(o, "resumed", r->resumed);
+    json_put_seconds(o, "total_duration", r->duration_ns);
+    json_emit(c, stdout, o);
+}
+
+static void tell_people(struct cli *c, const struct snapshot *s, const struct restore_result *r,
+                        const struct restore_args *a)
+{
+    char id[SHORT_ID_BYTES], size[AMOUNT_TEXT_BYTES], time[AMOUNT_TEXT_BYTES];
+    short_id(s->id, id);
+    amount_format_size(r->bytes, size);
+    amount_format_duration(r->duration_ns, time);
+    if (r->resumed)
+        say_note(c, "went on with an interrupted restore");
+    say_note(c, "%s %" PRIu64 " files (%s) and %" PRIu64 " directories of snapshot %s in %s",
+             a->dry_run ? "would restore" : "restored", r->files, size, r->dirs, id, time);
+    if (r->links || r->others)
+        say_note(c, "and %" PRIu64 " hard links, %" PRIu64 " others (symbolic links, devices, …)",
+                 r->links, r->others);
+    if (r->skipped)
+        say_note(c, "left %" PRIu64 " that were there already", r->skipped);
+    if (a->verify && !a->dry_run)
+        say_note(c, "verified %" PRIu64 " files", r->verified);
+}
+
+static int restore(struct cli *c, const struct restore_args *a, const struct request *r,
+                   struct err *e)
+{
+    CLEANUP(access_close) struct access access = {0};
+    CLEANUP(snapshot_list_done) struct snapshot_list all = {0};
+    size_t at;
+    struct restore_options o = {
+        .path = r->path,
+        .target = a->target,
+        .include = r->include,
+        .exclude = r->exclude,
+        .overwrite = a->overwrite ? (enum target_overwrite)a->overwrite : TARGET_ALWAYS,
+        .dry_run = a->dry_run,
+        .verify = a->verify,
+        .threads = (unsigned)a->threads,
+        .dirs = &c->dirs,
+        .problem = report_problem,
+        .arg = c,
+        .progress = &c->progress,
+    };
+    struct restore_result result = {0};
+    if (cli_open_reader(c, &access, e) ||
+        vault_snapshots(access.vault, &all, report_damage, c, e) ||
+        work_find_snapshot(&all, r->snap, &at, e))
+        return -1;
+    progress_bar_start(c, "items");
+    int rc = work_restore(&access, &all.items[at], &o, &result, e);
+    progress_bar_stop(c);
+    if (rc)
+        return -1;
+    if (c->global.json)
+        tell_json(c, &all.items[at], &result, a);
+    else
+        tell_people(c, &all.items[at], &result, a);
+    if (result.problems == 0)
+        return 0;
+    return err_set(e, ERR_INCOMPLETE,
+                   "%" PRIu64 " problem%s: see above; everything else %s restored",
+                   result.problems, result.problems == 1 ? "" : "s",
+                   a->dry_run ? "would be" : "was");
+}
+
+static int run(struct cli *c, const void *args, const struct words *w, struct err *e)
+{
+    const struct restore_args *a = args;
+    CLEANUP(request_done) struct request r = {0};
+    if (command_expect_words(&cmd_restore, w, 1, 1, e))
+        return -1;
+    if (!a->target || !*a->target)
+        return err_set(e, ERR_USAGE, "restore to where? Name a directory with --target DIR");
+    if (snap_spec_split(w->items[0], &r.snap, &r.path, e) ||
+        patterns_build(&a->include, &r.include, e) || patterns_build(&a->exclude, &r.exclude, e))
+        return -1;
+    return restore(c, a, &r, e);
+}
+
+const struct command cmd_restore = {
+    .name = "restore",
+    .summary = "write a snapshot, or a part of it, to a directory",
+    .operands = "SNAP[:PATH] --target DIR",
+    .description =
+        "Writes a snapshot below DIR, each thing under its whole path; with :PATH, what that directory "
+        "holds comes directly into DIR. Nothing outside DIR is touched, whatever links lie there, and "
+        "nothing that is there but not in the snapshot is removed.\n"
+        "\n"
+        "An interrupted restore goes on where it was when the same command runs again.",
+    .examples = {{"abri -r /mnt/vault restore latest --target /srv/restored",
+                  "everything, as /srv/restored/etc/…"},
+                 {"abri -r /mnt/vault restore 2026-11-21:/etc/nginx --target /etc/nginx --verify",
+                  "one directory as it was on that day, in place, and compared"},
+                 {"abri -r /mnt/vault restore latest --target /tmp/r --include '*.conf'",
+                  "only some files"}},
+    .options = options,
+    .option_count = OPTION_COUNT(options),
+    .args_bytes = sizeof(struct restore_args),
+    .run = run,
+};

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of commands and the options that every command knows. */
+#include "cli/cli.h"
+
+#include <string.h>
+
+const struct command *const commands[] = {
+    &cmd_init, &cmd_backup, &cmd_snapshots, &cmd_ls,      &cmd_stats,
+    &cmd_restore, &cmd_check, &cmd_help, &cmd_version, NULL,
+};
+
+const struct option_spec global_options[] = {
+    {.name = "vault", .letter = 'r', .kind = OPTION_TEXT, .arg = "LOC",
+     OPTION_AT(global_args, vault),
+     .help = "the vault's directory (or set ABRI_VAULT)"},
+    {.name = "passphrase-file", .kind = OPTION_TEXT, .arg = "FILE",
+     OPTION_AT(global_args, passphrase_file),
+     .help = "read the passphrase from this file (or set ABRI_PASSPHRASE_FILE or ABRI_PASSPHRASE)"},
+    {.name = "cache-dir", .kind = OPTION_TEXT, .arg = "DIR", OPTION_AT(global_args, cache_dir),
+     .help = "keep caches here (or set ABRI_CACHE_DIR)"},
+    {.name = "no-cache", .kind = OPTION_FLAG, OPTION_AT(global_args, no_cache),
+     .help = "keep and use no cache: every file is read again"},
+    {.name = "json", .kind = OPTION_FLAG, OPTION_AT(global_args, json),
+     .help = "print JSON objects, one a line"},
+    {.name = "quiet", .letter = 'q', .kind = OPTION_FLAG, OPTION_AT(global_args, quiet),
+     .help = "print only results that were asked for, problems and errors"},
+    {.name = "verbose", .letter = 'v', .kind = OPTION_FLAG, OPTION_AT(global_args, verbose),
+     .help = "print more about what happens"},
+    {.name = "help", .letter = 'h', .kind = OPTION_FLAG, OPTION_AT(global_args, help),
+     .help = "explain the command"},
+    {.name = "version", .kind = OPTION_FLAG, OPTION_AT(global_args, version),
+     .help = "print the program's version"},
+};
+const size_t global_option_count = OPTION_COUNT(global_options);
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; commands[i]; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+int command_expect_words(const struct command *cmd, const struct words *w, size_t min, size_t max,
+                         struct err *e)
+{
+    if (w->count < min)
+        return err_set(e, ERR_USAGE, "usage: abri %s %s (see `abri help %s`)", cmd->name,
+                       cmd->operands, cmd->name);
+    if (w->count > max)
+        return err_set(e, ERR_USAGE, "'%s' is one word too many: abri %s %s", w->items[max],
+                       cmd->name, cmd->operands);
+    return 0;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The program: prepares the process, finds the command, runs it, and turns the
+ * error's class into the exit status. Nothing else decides a status.
+ */
+#include "cli/cli.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define UNDER_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNDER_SANITIZER 1
+#endif
+#endif
+#ifndef UNDER_SANITIZER
+#define UNDER_SANITIZER 0 /* the leak check traces its own process */
+#endif
+
+#define ARENAS 4 /* of malloc: more of them keep memory that nobody uses */
+
+/* A descriptor 0, 1 or 2 that is closed would become some file of ours, and a
+ * message would be written into it. */
+static void open_standard_fds(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
+            _exit(err_exit_status(ERR_IO));
+}
+
+static void harden_process(void)
+{
+    struct rlimit files, none = {0, 0};
+    open_standard_fds();
+    (void)umask(077);
+    if (!UNDER_SANITIZER)
+        (void)prctl(PR_SET_DUMPABLE, 0);
+    (void)setrlimit(RLIMIT_CORE, &none); /* no secret in a core dump */
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+    (void)mallopt(M_ARENA_MAX, ARENAS);
+}
+
+/* Widths of characters need a UTF-8 locale. Numbers and messages stay as they
+ * are: scripts read them. */
+static void choose_locale(void)
+{
+    (void)setlocale(LC_CTYPE, "");
+    if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+        (void)setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+static void cli_begin(struct cli *c, int argc, char **argv)
+{
+    json_set_alloc_funcs(mem_alloc, mem_free);
+    json_object_seed(0);
+    (void)pthread_mutex_init(&c->screen, NULL);
+    c->out_is_tty = isatty(STDOUT_FILENO) == 1;
+    c->err_is_tty = isatty(STDERR_FILENO) == 1;
+    /* So that even an error in the command line comes as an object. */
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        c->global.json = c->global.json || strcmp(argv[i], "--json") == 0;
+    signals_install(&c->progress.cancel);
+}
+
+static const struct command *find_command(const char *name, struct err *e)
+{
+    const char *names[32];
+    size_t count = 0;
+    const struct command *cmd = command_find(name);
+    if (cmd)
+        return cmd;
+    while (commands[count] && count < 32) {
+        names[count] = commands[count]->name;
+        count++;
+    }
+    const char *near = options_nearest(name, strlen(name), names, count);
+    (void)err_set(e, ERR_USAGE, near ? "unknown command '%.64s': did you mean %s?"
+                                     : "unknown command '%.64s': `abri help` lists them%s",
+                  name, near ? near : "");
+    return NULL;
+}
+
+static int run(struct cli *c, const struct command *cmd, const void *args,
+               const struct words *w, struct err *e)
+{
+    if (c->global.help) {
+        help_command(stdout, cmd);
+        return 0;
+    }
+    if (c->global.version)
+        return cmd_version.run(c, args, &(struct words){0}, e);
+    if (passphrase_take(c, e) || cli_dirs(c, e))
+        return -1;
+    return cmd->run(c, args, w, e);
+}
+
+static int run_command(struct cli *c, const struct command *cmd, int argc, char **argv, int first,
+                       struct err *e)
+{
+    CLEANUP(words_done) struct words words = {0};
+    CLEANUP_FREE void *args = mem_zalloc(cmd->args_bytes ? cmd->args_bytes : 1);
+    if (!args)
+        return err_no_memory(e, "the command line");
+    struct option_table tables[2] = {
+        {.specs = global_options, .count = global_option_count, .store = &c->global},
+        {.specs = cmd->options, .count = cmd->option_count, .store = args},
+    };
+    int rc = options_parse(tables, 2, argc, argv, first, false, &words, NULL, e);
+    if (rc == 0)
+        rc = run(c, cmd, args, &words, e);
+    option_table_done(&tables[1]);
+    return rc;
+}
+
+static int run_line(struct cli *c, int argc, char **argv, struct err *e)
+{
+    struct option_table globals = {
+        .specs = global_options, .count = global_option_count, .store = &c->global};
+    int at;
+    if (options_parse(&globals, 1, argc, argv, 1, true, NULL, &at, e))
+        return -1;
+    if (at < argc) {
+        const struct command *cmd = find_command(argv[at], e);
+        return cmd ? run_command(c, cmd, argc, argv, at + 1, e) : -1;
+    }
+    if (c->global.version)
+        return cmd_version.run(c, NULL, &(struct words){0}, e);
+    if (c->global.help) {
+        help_overview(stdout);
+        return 0;
+    }
+    return err_set(e, ERR_USAGE, "no command: `abri help` lists them");
+}
+
+int main(int argc, char **argv)
+{
+    static struct cli cli; /* not on the stack: it holds a secret that is locked in place */
+    struct err e = ERR_INIT;
+    harden_process();
+    choose_locale();
+    cli_begin(&cli, argc, argv);
+    int rc = run_line(&cli, argc, argv, &e);
+    progress_bar_stop(&cli);
+    passphrase_forget(&cli);
+    struct err output = ERR_INIT;
+    int told = say_finish(&output);
+    if (rc)
+        report_error(&cli, &e);
+    else if (told)
+        report_error(&cli, &output);
+    return err_exit_status(rc ? e.cls : told ? output.cls : ERR_UNSET);
+}
