@@ -152,13 +152,20 @@ static int put_envelope(struct world *w, int writer, const uint8_t *session, str
     return vault_put(w->v, VAULT_SESSION, name, b.data, b.len, e);
 }
 
+/* Unique in copies of a world, too; atomic because threads commit at once. */
+static _Atomic uint64_t begun;
+
+void session_numbers_from(uint64_t number)
+{
+    atomic_store(&begun, number);
+}
+
 int session_try(struct world *w, int writer, uint32_t pack_bytes, struct session **out,
                 struct err *e)
 {
     struct session_params p = {.pack_bytes = pack_bytes};
     memcpy(p.writer, w->writer[writer], UID_BYTES);
-    static uint64_t begun; /* unique in copies of a world, too */
-    put_u64(p.session, ++begun);
+    put_u64(p.session, atomic_fetch_add(&begun, 1) + 1);
     p.session[15] = (uint8_t)writer;
     if (put_envelope(w, writer, p.session, e))
         return -1;

@@ -69,6 +69,8 @@ bool chunk_reads(struct vault *v, uint64_t number);
 /* -1 or a session whose envelope was put; `pack_bytes` as in session_params. */
 int session_try(struct world *w, int writer, uint32_t pack_bytes, struct session **out,
                 struct err *e);
+/* After a fork: sessions of this process are counted from here. */
+void session_numbers_from(uint64_t number);
 struct session *session_start(struct world *w, int writer, uint32_t pack_bytes);
 int commit_try(struct world *w, struct session *s, int writer, struct err *e);
 void commit(struct world *w, struct session *s, int writer);
