@@ -24,6 +24,10 @@ int object_head(struct cursor *c, const char magic[8], const char *what, struct 
 int boxes_put(struct buf *out, const struct recipients *r, const void *secret, size_t len,
               struct err *e)
 {
+    /* Sealed for nobody would be lost for ever. */
+    if (r->count == 0 || r->count > SEAL_RECIPIENTS_MAX)
+        return err_set(e, ERR_LIMIT, "a key can be sealed for 1 to %d recipients, not for %u",
+                       SEAL_RECIPIENTS_MAX, r->count);
     buf_put_u32(out, r->count);
     for (uint32_t i = 0; i < r->count; i++) {
         buf_put(out, r->public_keys[i], 32);

@@ -50,8 +50,8 @@ int envelope_make(const struct data_key *k, const struct writer_key *w, const st
     return buf_check(out, what, e);
 }
 
-int envelope_open(const void *p, size_t len, const uint8_t vault_id[SEAL_UID_BYTES],
-                  const struct recovery_key *k, struct data_key *out, struct err *e)
+static int open_into(const void *p, size_t len, const uint8_t vault_id[SEAL_UID_BYTES],
+                     const struct recovery_key *k, struct data_key *out, struct err *e)
 {
     struct cursor c = cursor_of(p, len);
     if (object_head(&c, MAGIC, what, e))
@@ -73,4 +73,17 @@ int envelope_open(const void *p, size_t len, const uint8_t vault_id[SEAL_UID_BYT
                        what);
     memcpy(out->session, session, SEAL_UID_BYTES);
     return 0;
+}
+
+int envelope_open(const void *p, size_t len, const uint8_t vault_id[SEAL_UID_BYTES],
+                  const struct recovery_key *k, struct data_key *out, struct err *e)
+{
+    struct data_key *key = data_key_new();
+    if (!key)
+        return err_no_memory(e, what);
+    int rc = open_into(p, len, vault_id, k, key, e);
+    if (rc == 0)
+        *out = *key;
+    data_key_free(key);
+    return rc;
 }

@@ -70,18 +70,29 @@ int recipients_read(const void *p, size_t len, const uint8_t vault_id[SEAL_UID_B
     return 0;
 }
 
+static bool is_seed_of(const uint8_t seed[SIGN_SEED_BYTES],
+                       const uint8_t public_key[SIGN_PUBLIC_BYTES])
+{
+    struct sign_key key;
+    sign_key_from_seed(seed, &key);
+    bool same = memcmp(key.public_key, public_key, SIGN_PUBLIC_BYTES) == 0;
+    sign_key_done(&key);
+    return same;
+}
+
 int recipients_open(const void *p, size_t len, const uint8_t vault_id[SEAL_UID_BYTES],
                     const uint8_t owner_pk[SIGN_PUBLIC_BYTES], const struct recovery_key *k,
                     struct vault_secrets *out, struct err *e)
 {
     struct recipients r = {0};
-    if (read_object(p, len, vault_id, owner_pk, k, out, &r, e))
-        return -1;
-    struct sign_key owner;
-    sign_key_from_seed(out->owner_seed, &owner);
-    bool ours = memcmp(owner.public_key, owner_pk, SIGN_PUBLIC_BYTES) == 0;
-    sign_key_done(&owner);
-    if (!ours)
-        return err_set(e, ERR_DAMAGED, "%s: its secrets belong to another vault", what);
-    return 0;
+    struct vault_secrets *secrets = seal_secrets_new();
+    if (!secrets)
+        return err_no_memory(e, what);
+    int rc = read_object(p, len, vault_id, owner_pk, k, secrets, &r, e);
+    if (rc == 0 && !is_seed_of(secrets->owner_seed, owner_pk))
+        rc = err_set(e, ERR_DAMAGED, "%s: its secrets belong to another vault", what);
+    if (rc == 0)
+        *out = *secrets;
+    seal_secrets_free(secrets);
+    return rc;
 }

@@ -104,13 +104,15 @@ int recovery_unwrap(const void *p, size_t p_len, const uint8_t vault_id[SEAL_UID
         return err_set(e, ERR_DAMAGED, "%s: damaged: restore this object from a copy", what);
     if (memcmp(vault, vault_id, SEAL_UID_BYTES) != 0)
         return err_set(e, ERR_DAMAGED, "%s: belongs to another vault", what);
-    uint8_t kek[SEAL_KEY_BYTES];
+    uint8_t kek[SEAL_KEY_BYTES], secret[32];
     if (derive_kek(passphrase, len, salt, cost, kek, e))
         return -1;
-    bool ok = gcm_open_small(kek, p, aad_len, wrapped, WRAPPED_BYTES, out->secret_key);
+    bool ok = gcm_open_small(kek, p, aad_len, wrapped, WRAPPED_BYTES, secret);
+    if (ok) {
+        memcpy(out->public_key, pk, 32);
+        memcpy(out->secret_key, secret, sizeof secret);
+    }
     seal_wipe(kek, sizeof kek);
-    if (!ok)
-        return err_set(e, ERR_PASSPHRASE, "wrong passphrase");
-    memcpy(out->public_key, pk, 32);
-    return 0;
+    seal_wipe(secret, sizeof secret);
+    return ok ? 0 : err_set(e, ERR_PASSPHRASE, "wrong passphrase");
 }
