@@ -52,11 +52,6 @@ void buf_put(struct buf *b, const void *p, size_t len)
     b->len += len;
 }
 
-void buf_put_u8(struct buf *b, uint8_t v)
-{
-    buf_put(b, &v, 1);
-}
-
 void buf_put_u16(struct buf *b, uint16_t v)
 {
     uint8_t t[2];
@@ -78,7 +73,7 @@ void buf_put_u64(struct buf *b, uint64_t v)
     buf_put(b, t, sizeof t);
 }
 
-void buf_put_varint(struct buf *b, uint64_t v)
+void buf_put_long_varint(struct buf *b, uint64_t v)
 {
     uint8_t *at = buf_reserve(b, 10);
     if (!at)
@@ -142,12 +137,6 @@ bool cursor_copy(struct cursor *c, void *out, size_t len)
     return p != NULL;
 }
 
-uint8_t cursor_u8(struct cursor *c)
-{
-    const uint8_t *p = cursor_bytes(c, 1);
-    return p ? *p : 0;
-}
-
 uint16_t cursor_u16(struct cursor *c)
 {
     const uint8_t *p = cursor_bytes(c, 2);
@@ -166,7 +155,7 @@ uint64_t cursor_u64(struct cursor *c)
     return p ? get_u64(p) : 0;
 }
 
-uint64_t cursor_varint(struct cursor *c)
+uint64_t cursor_long_varint(struct cursor *c)
 {
     uint64_t v = 0;
     for (unsigned shift = 0; shift < 64 && !c->bad; shift += 7) {

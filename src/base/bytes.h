@@ -69,11 +69,24 @@ static inline void buf_added(struct buf *b, size_t len)
     b->len += len;
 }
 void buf_put(struct buf *b, const void *p, size_t len);
-void buf_put_u8(struct buf *b, uint8_t v);
+static inline void buf_put_u8(struct buf *b, uint8_t v)
+{
+    if (b->len < b->cap && !b->failed)
+        b->data[b->len++] = v;
+    else
+        buf_put(b, &v, 1);
+}
 void buf_put_u16(struct buf *b, uint16_t v);
 void buf_put_u32(struct buf *b, uint32_t v);
 void buf_put_u64(struct buf *b, uint64_t v);
-void buf_put_varint(struct buf *b, uint64_t v);
+void buf_put_long_varint(struct buf *b, uint64_t v);
+static inline void buf_put_varint(struct buf *b, uint64_t v)
+{
+    if (v < 0x80)
+        buf_put_u8(b, (uint8_t)v);
+    else
+        buf_put_long_varint(b, v);
+}
 void buf_put_zigzag(struct buf *b, int64_t v);
 void buf_put_blob(struct buf *b, const void *p, size_t len);
 MUST_CHECK int buf_check(const struct buf *b, const char *what, struct err *e);
@@ -101,11 +114,23 @@ const uint8_t *cursor_bytes(struct cursor *c, size_t len);
 /* A blob of at most `max_len` bytes; *len_out is 0 when NULL is returned. */
 const uint8_t *cursor_blob(struct cursor *c, size_t max_len, size_t *len_out);
 bool cursor_copy(struct cursor *c, void *out, size_t len); /* zeroes `out` if bad */
-uint8_t cursor_u8(struct cursor *c);
+static inline uint8_t cursor_u8(struct cursor *c)
+{
+    if (c->p < c->end && !c->bad)
+        return *c->p++;
+    c->bad = true;
+    return 0;
+}
 uint16_t cursor_u16(struct cursor *c);
 uint32_t cursor_u32(struct cursor *c);
 uint64_t cursor_u64(struct cursor *c);
-uint64_t cursor_varint(struct cursor *c);
+uint64_t cursor_long_varint(struct cursor *c);
+static inline uint64_t cursor_varint(struct cursor *c)
+{
+    if (c->p < c->end && !c->bad && *c->p < 0x80)
+        return *c->p++;
+    return cursor_long_varint(c);
+}
 int64_t cursor_zigzag(struct cursor *c);
 /* A varint that must not exceed `max`. */
 uint64_t cursor_varint_max(struct cursor *c, uint64_t max);
