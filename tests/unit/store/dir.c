@@ -269,13 +269,16 @@ static void openers_never_disturb_those_who_write(void **state)
     struct opener o = {.state = state};
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, open_again_and_again, &o), 0);
-    for (int i = 0; i < 1500; i++) {
+    int failed = 0;
+    struct err e = ERR_INIT;
+    for (int i = 0; i < 1500 && !failed; i++) {
         char name[32];
         (void)snprintf(name, sizeof name, "n/%d", i);
-        put(place(state)->s, name, "x");
+        failed = store_put(place(state)->s, name, "x", 1, &e);
     }
-    atomic_store(&o.stop, true);
+    atomic_store(&o.stop, true); /* before anything is asserted: the thread must end */
     (void)pthread_join(thread, NULL);
+    assert_ok(failed, &e);
     assert_int_equal(count_entries(below(place(state)->path, "vault/n")), 1500);
     assert_int_equal(count_entries(below(place(state)->path, "vault/tmp")), 0);
 }
