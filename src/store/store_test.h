@@ -49,7 +49,7 @@ MUST_CHECK int store_dir_open_with(const char *path, bool create, const struct s
 
 enum store_cut {
     STORE_CUT_LOST = 1, /* every name that was not synced is as it was at the last sync */
-    STORE_CUT_KEPT,     /* nothing is lost but temporaries: a crash of the process only */
+    STORE_CUT_KEPT,     /* all had reached the disk: nothing is lost but temporaries */
     STORE_CUT_MIXED,    /* for each unsynced name and directory a seeded coin decides */
     STORE_CUT_LIED,     /* as mixed, and the disk had not written what it said was synced in
                          * objects whose name was not: they come back cut short or zeroed.

@@ -248,6 +248,8 @@ static void files_of_others_in_tmp_stay(void **state)
     assert_names(place(state)->s, "", "a");
 }
 
+#define OPENED_OBJECTS 400
+
 struct opener {
     void **state;
     atomic_bool stop;
@@ -271,7 +273,7 @@ static void openers_never_disturb_those_who_write(void **state)
     assert_int_equal(pthread_create(&thread, NULL, open_again_and_again, &o), 0);
     int failed = 0;
     struct err e = ERR_INIT;
-    for (int i = 0; i < 1500 && !failed; i++) {
+    for (int i = 0; i < OPENED_OBJECTS && !failed; i++) {
         char name[32];
         (void)snprintf(name, sizeof name, "n/%d", i);
         failed = store_put(place(state)->s, name, "x", 1, &e);
@@ -279,7 +281,7 @@ static void openers_never_disturb_those_who_write(void **state)
     atomic_store(&o.stop, true); /* before anything is asserted: the thread must end */
     (void)pthread_join(thread, NULL);
     assert_ok(failed, &e);
-    assert_int_equal(count_entries(below(place(state)->path, "vault/n")), 1500);
+    assert_int_equal(count_entries(below(place(state)->path, "vault/n")), OPENED_OBJECTS);
     assert_int_equal(count_entries(below(place(state)->path, "vault/tmp")), 0);
 }
 

@@ -28,7 +28,7 @@
 
 #include <cmocka.h>
 
-#define STEPS 60
+#define STEPS 40
 #define NEVER SIZE_MAX
 
 /* When things happened, counted in recorded calls: *_began is the count before
