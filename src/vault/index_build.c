@@ -11,9 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int compare_entries(const void *a, const void *b)
+static int compare_entries(const struct index_entry *x, const struct index_entry *y)
 {
-    const struct index_entry *x = a, *y = b;
     int order = memcmp(x->id, y->id, ID_BYTES);
     if (order)
         return order;
@@ -22,14 +21,96 @@ static int compare_entries(const void *a, const void *b)
     return x->frame < y->frame ? -1 : x->frame > y->frame;
 }
 
-static int write_entries(struct index_writer *w, const struct index_entry *n, size_t count,
+/* ---- order: ids are uniform, so a counting sort on their first bits leaves
+ * buckets of a few entries; entries themselves are not moved ----------------- */
+
+#define BUCKET_ENTRIES 4u
+#define BUCKET_SMALL 32u
+
+struct ordering {
+    uint32_t *order; /* numbers of the entries, ascending by entry */
+    uint32_t *begin; /* of each bucket in `order`, and one more */
+    uint32_t buckets;
+    unsigned shift;
+};
+
+static void ordering_done(struct ordering *o)
+{
+    mem_free(o->order);
+    mem_free(o->begin);
+}
+
+static int ordering_init(struct ordering *o, size_t count, struct err *e)
+{
+    unsigned bits = 1;
+    while (bits < 24 && (count >> bits) > BUCKET_ENTRIES)
+        bits++;
+    o->shift = 64 - bits;
+    o->buckets = UINT32_C(1) << bits;
+    o->order = mem_array(count, sizeof *o->order);
+    o->begin = mem_array((size_t)o->buckets + 1, sizeof *o->begin);
+    return o->order && o->begin ? 0 : err_no_memory(e, "the index");
+}
+
+static void fill_buckets(struct ordering *o, const struct index_entry *n, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        o->begin[(index_fence(n[i].id) >> o->shift) + 1]++;
+    for (uint32_t b = 0; b < o->buckets; b++)
+        o->begin[b + 1] += o->begin[b];
+    for (size_t i = count; i-- > 0;) {
+        /* Counts down from the bucket's end, which is the next one's begin. */
+        uint32_t *end = &o->begin[(index_fence(n[i].id) >> o->shift) + 1];
+        o->order[--*end] = (uint32_t)i;
+    }
+}
+
+static int compare_numbers(const void *a, const void *b, void *entries)
+{
+    const struct index_entry *n = entries;
+    return compare_entries(&n[*(const uint32_t *)a], &n[*(const uint32_t *)b]);
+}
+
+static void sort_bucket(uint32_t *order, uint32_t count, struct index_entry *n)
+{
+    if (count > BUCKET_SMALL) { /* somebody chose these ids */
+        qsort_r(order, count, sizeof *order, compare_numbers, n);
+        return;
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        uint32_t mine = order[i], at = i;
+        for (; at > 0 && compare_entries(&n[order[at - 1]], &n[mine]) > 0; at--)
+            order[at] = order[at - 1];
+        order[at] = mine;
+    }
+}
+
+static void sort_all(struct ordering *o, struct index_entry *n, size_t count)
+{
+    fill_buckets(o, n, count);
+    /* Bucket b now begins at begin[b + 1] and ends where b + 1 begins. */
+    for (uint32_t b = 0; b < o->buckets; b++) {
+        uint32_t begin = o->begin[b + 1];
+        uint32_t end = b + 1 < o->buckets ? o->begin[b + 2] : (uint32_t)count;
+        sort_bucket(o->order + begin, end - begin, n);
+    }
+}
+
+static int write_entries(struct index_writer *w, struct index_entry *n, size_t count,
                          struct err *e)
 {
+    CLEANUP(ordering_done) struct ordering o = {0};
+    if (ordering_init(&o, count, e))
+        return -1;
+    sort_all(&o, n, count);
+    const struct index_entry *before = NULL;
     for (size_t i = 0; i < count; i++) {
-        if (i && n[i].pack == n[i - 1].pack && memcmp(n[i].id, n[i - 1].id, ID_BYTES) == 0)
+        const struct index_entry *one = &n[o.order[i]];
+        if (before && one->pack == before->pack && memcmp(one->id, before->id, ID_BYTES) == 0)
             continue;
-        if (index_write_entry(w, &n[i], e))
+        if (index_write_entry(w, one, e))
             return -1;
+        before = one;
     }
     return 0;
 }
@@ -53,8 +134,6 @@ int index_build(struct vault *v, struct index_entry *entries, size_t count, cons
     if (!table)
         return err_no_memory(e, "the index");
     describe(v, packs, pack_count, table);
-    if (count)
-        qsort(entries, count, sizeof *entries, compare_entries);
     struct index_writer w;
     uint8_t *image = NULL;
     uint64_t len = 0;

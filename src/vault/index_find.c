@@ -36,12 +36,10 @@ static int find_in(const struct vault *v, const struct index_run *r, const uint8
         return RUN_DAMAGED;
     for (uint64_t i = (uint64_t)at; i < r->h.entry_count; i++) {
         struct index_entry n;
-        const uint8_t *p = index_run_entry(r, i);
-        if (!p)
+        if (!index_run_entry(r, i, &n))
             return RUN_DAMAGED;
-        if (memcmp(p, id, ID_BYTES) != 0)
+        if (memcmp(n.id, id, ID_BYTES) != 0)
             return ABSENT;
-        index_entry_decode(p, &n);
         int verdict = judge(v, r, &n, writer, out);
         if (verdict != ABSENT)
             return verdict;

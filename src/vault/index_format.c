@@ -99,22 +99,37 @@ void index_pack_decode(const uint8_t in[static INDEX_PACK_BYTES], struct index_p
     out->kind = (enum frame_kind)in[52];
 }
 
-void index_entry_encode(const struct index_entry *n, uint8_t out[static INDEX_ENTRY_BYTES])
+#define RESTS (INDEX_BLOCK_ENTRIES * 8u)
+#define REST_BYTES (INDEX_ENTRY_BYTES - 8u)
+
+void index_block_put(uint8_t block[static INDEX_BLOCK_BYTES], uint32_t i,
+                     const struct index_entry *n)
 {
-    memcpy(out, n->id, ID_BYTES);
-    put_u32(out + 32, n->pack);
-    put_u32(out + 36, n->frame);
-    put_u32(out + 40, n->offset);
-    put_u32(out + 44, n->len);
+    uint8_t *rest = block + RESTS + (size_t)i * REST_BYTES;
+    memcpy(block + (size_t)i * 8, n->id, 8);
+    memcpy(rest, n->id + 8, ID_BYTES - 8);
+    put_u32(rest + 24, n->pack);
+    put_u32(rest + 28, n->frame);
+    put_u32(rest + 32, n->offset);
+    put_u32(rest + 36, n->len);
 }
 
-void index_entry_decode(const uint8_t in[static INDEX_ENTRY_BYTES], struct index_entry *out)
+void index_block_get(const uint8_t block[static INDEX_BLOCK_BYTES], uint32_t i,
+                     struct index_entry *out)
 {
-    memcpy(out->id, in, ID_BYTES);
-    out->pack = get_u32(in + 32);
-    out->frame = get_u32(in + 36);
-    out->offset = get_u32(in + 40);
-    out->len = get_u32(in + 44);
+    const uint8_t *rest = block + RESTS + (size_t)i * REST_BYTES;
+    memcpy(out->id, block + (size_t)i * 8, 8);
+    memcpy(out->id + 8, rest, ID_BYTES - 8);
+    out->pack = get_u32(rest + 24);
+    out->frame = get_u32(rest + 28);
+    out->offset = get_u32(rest + 32);
+    out->len = get_u32(rest + 36);
+}
+
+int index_block_compare(const uint8_t block[static INDEX_BLOCK_BYTES], uint32_t i,
+                        const uint8_t id[static ID_BYTES])
+{
+    return memcmp(block + RESTS + (size_t)i * REST_BYTES, id + 8, ID_BYTES - 8);
 }
 
 #define BLOCK_NUMBER (INDEX_BLOCK_BYTES - 16)
@@ -123,8 +138,9 @@ void index_entry_decode(const uint8_t in[static INDEX_ENTRY_BYTES], struct index
 
 void index_block_seal(uint8_t block[static INDEX_BLOCK_BYTES], uint32_t number, uint32_t count)
 {
-    memset(block + (size_t)count * INDEX_ENTRY_BYTES, 0,
-           INDEX_BLOCK_BYTES - (size_t)count * INDEX_ENTRY_BYTES);
+    uint32_t unused = INDEX_BLOCK_ENTRIES - count;
+    memset(block + (size_t)count * 8, 0, (size_t)unused * 8);
+    memset(block + RESTS + (size_t)count * REST_BYTES, 0, (size_t)unused * REST_BYTES);
     put_u32(block + BLOCK_NUMBER, number);
     put_u32(block + BLOCK_COUNT, count);
     uint8_t hash[HASH_BYTES];

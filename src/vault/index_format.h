@@ -6,15 +6,17 @@
  *   header   "abri.IDX" ‖ u32 version ‖ u32 packs ‖ u64 entries ‖ vault id[16]
  *            ‖ H(fences)[32] ‖ packs × (id[32] ‖ writer[16] ‖ u32 frames ‖ u8
  *            kind ‖ 3 zero) ‖ H(all before)[32], zeros up to 4096 × n
- *   blocks   4096 bytes each: 85 entries (the last block may hold fewer, rest
- *            zero) ‖ u32 number of the block ‖ u32 entries in it ‖ the first
- *            eight bytes of H(the 4088 before)
+ *   blocks   4096 bytes each, of 85 entries (the last block may hold fewer, the
+ *            rest zero): 85 × the first eight bytes of the id ‖ 85 × the rest of
+ *            the entry[40] ‖ u32 number of the block ‖ u32 entries in it ‖ the
+ *            first eight bytes of H(the 4088 before)
  *   fences   per block u64: the first eight bytes of its first id, read big-
  *            endian
  *
  * Entry: id[32] ‖ u32 pack, counting in the header's table ‖ u32 frame ‖ u32
  * offset ‖ u32 sealed length. Entries ascend by id; an id may repeat, once per
- * pack.
+ * pack. The beginnings of the ids stand together so that a search within a
+ * block touches two cache lines, not seven.
  */
 #ifndef ABRI_VAULT_INDEX_FORMAT_H
 #define ABRI_VAULT_INDEX_FORMAT_H
@@ -62,18 +64,26 @@ MUST_CHECK int index_header_decode(const uint8_t *p, size_t len, uint64_t total_
 void index_pack_encode(const struct index_pack *p, uint8_t out[static INDEX_PACK_BYTES]);
 void index_pack_decode(const uint8_t in[static INDEX_PACK_BYTES], struct index_pack *out);
 
-void index_entry_encode(const struct index_entry *n, uint8_t out[static INDEX_ENTRY_BYTES]);
-void index_entry_decode(const uint8_t in[static INDEX_ENTRY_BYTES], struct index_entry *out);
-
+void index_block_put(uint8_t block[static INDEX_BLOCK_BYTES], uint32_t i,
+                     const struct index_entry *n);
+void index_block_get(const uint8_t block[static INDEX_BLOCK_BYTES], uint32_t i,
+                     struct index_entry *out);
+/* The rest of entry `i` compared with the rest of `id`: as memcmp. */
+int index_block_compare(const uint8_t block[static INDEX_BLOCK_BYTES], uint32_t i,
+                        const uint8_t id[static ID_BYTES]);
 /* Fills in the end of a block whose first `count` entries are in place. */
 void index_block_seal(uint8_t block[static INDEX_BLOCK_BYTES], uint32_t number, uint32_t count);
 bool index_block_is_intact(const uint8_t block[static INDEX_BLOCK_BYTES], uint32_t number,
                            uint32_t count);
 
 /* What fences hold: the beginning of an id, as a number that sorts like it. */
-static inline uint64_t index_fence(const uint8_t id[static ID_BYTES])
+static inline uint64_t index_fence(const uint8_t id[static 8])
 {
     return __builtin_bswap64(get_u64(id));
+}
+static inline uint64_t index_block_fence(const uint8_t block[static INDEX_BLOCK_BYTES], uint32_t i)
+{
+    return index_fence(block + (size_t)i * 8);
 }
 
 #endif

@@ -12,7 +12,7 @@
 struct head {
     const struct index_run *run;
     uint64_t position;
-    const uint8_t *entry; /* at that position */
+    struct index_entry entry; /* at that position */
     uint32_t *renumber;   /* the run's pack numbers to those of the result */
 };
 
@@ -82,7 +82,7 @@ static void sift_down(struct merge *m, size_t i)
     for (;;) {
         size_t least = i;
         for (size_t child = 2 * i + 1; child <= 2 * i + 2 && child < m->live; child++)
-            if (memcmp(m->heads[child].entry, m->heads[least].entry, ID_BYTES) < 0)
+            if (memcmp(m->heads[child].entry.id, m->heads[least].entry.id, ID_BYTES) < 0)
                 least = child;
         if (least == i)
             return;
@@ -93,8 +93,7 @@ static void sift_down(struct merge *m, size_t i)
 
 static int load_entry(struct head *h, struct err *e)
 {
-    h->entry = index_run_entry(h->run, h->position);
-    if (!h->entry)
+    if (!index_run_entry(h->run, h->position, &h->entry))
         return err_set(e, ERR_DAMAGED, "index: block damaged");
     return 0;
 }
@@ -130,9 +129,8 @@ static int merge_entries(struct merge *m, struct index_writer *w, struct err *e)
     if (heap_fill(m, e))
         return -1;
     while (m->live) {
-        struct index_entry n;
         const struct head *top = &m->heads[0];
-        index_entry_decode(top->entry, &n);
+        struct index_entry n = top->entry;
         if (n.pack >= top->run->h.pack_count)
             return err_set(e, ERR_DAMAGED, "index: impossible pack");
         n.pack = top->renumber[n.pack];

@@ -124,10 +124,12 @@ static const uint8_t *block_at(const struct index_run *r, uint64_t block)
     return p;
 }
 
-const uint8_t *index_run_entry(const struct index_run *r, uint64_t position)
+bool index_run_entry(const struct index_run *r, uint64_t position, struct index_entry *out)
 {
     const uint8_t *block = block_at(r, position / INDEX_BLOCK_ENTRIES);
-    return block ? block + position % INDEX_BLOCK_ENTRIES * INDEX_ENTRY_BYTES : NULL;
+    if (block)
+        index_block_get(block, (uint32_t)(position % INDEX_BLOCK_ENTRIES), out);
+    return block != NULL;
 }
 
 /* The first block whose fence is not below `key`: a guess from the key's
@@ -166,26 +168,33 @@ static uint64_t first_fence_at(const struct index_run *r, uint64_t key)
     return low;
 }
 
-static int compare(const uint8_t *entry, const uint8_t *id, uint64_t key)
+/* Where in the block, by its place between this fence and the next, an id of
+ * `key` should lie. */
+static uint32_t guess_in(const struct index_run *r, uint64_t block, uint32_t count, uint64_t key)
 {
-    uint64_t mine = index_fence(entry);
-    if (mine != key)
-        return mine < key ? -1 : 1;
-    return memcmp(entry, id, ID_BYTES);
+    uint64_t first = fence_at(r, block);
+    uint64_t next = block + 1 < r->h.block_count ? fence_at(r, block + 1) : UINT64_MAX;
+    if (key <= first)
+        return 0;
+    if (key >= next)
+        return count - 1;
+    uint64_t step = (next - first) / count;
+    uint64_t guess = step ? (key - first) / step : 0;
+    return guess < count ? (uint32_t)guess : count - 1;
 }
 
-/* The first of `count` entries that is not below `id`. */
-static uint32_t lower_bound(const uint8_t *block, uint32_t count, const uint8_t *id, uint64_t key)
+/* The first of `count` entries that is not below `id`, from a guess on. */
+static uint32_t lower_bound(const uint8_t *block, uint32_t count, uint32_t guess,
+                            const uint8_t *id, uint64_t key)
 {
-    uint32_t low = 0, high = count;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (compare(block + (size_t)middle * INDEX_ENTRY_BYTES, id, key) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    uint32_t i = guess;
+    while (i > 0 && index_block_fence(block, i - 1) >= key)
+        i--;
+    while (i < count && index_block_fence(block, i) < key)
+        i++;
+    while (i < count && index_block_fence(block, i) == key && index_block_compare(block, i, id) < 0)
+        i++;
+    return i;
 }
 
 int64_t index_run_seek(const struct index_run *r, const uint8_t id[static ID_BYTES])
@@ -203,7 +212,7 @@ int64_t index_run_seek(const struct index_run *r, const uint8_t id[static ID_BYT
         const uint8_t *p = block_at(r, block);
         if (!p)
             return -1;
-        uint32_t i = lower_bound(p, count, id, key);
+        uint32_t i = lower_bound(p, count, guess_in(r, block, count, key), id, key);
         if (i < count)
             return (int64_t)(block * INDEX_BLOCK_ENTRIES + i);
         if (block + 1 < r->h.block_count && fence_at(r, block + 1) > key)

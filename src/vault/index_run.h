@@ -40,7 +40,7 @@ void index_run_pack(const struct index_run *r, uint32_t i, struct index_pack *ou
 /* The position of the first entry whose id is not below `id` (the entry count
  * if there is none), or -1 if a block on the way is damaged. */
 int64_t index_run_seek(const struct index_run *r, const uint8_t id[static ID_BYTES]);
-/* The entry's bytes; NULL if its block is damaged. */
-const uint8_t *index_run_entry(const struct index_run *r, uint64_t position);
+/* False if the entry's block is damaged. */
+bool index_run_entry(const struct index_run *r, uint64_t position, struct index_entry *out);
 
 #endif

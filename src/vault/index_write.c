@@ -64,7 +64,7 @@ static int end_block(struct index_writer *w, struct err *e)
 int index_write_entry(struct index_writer *w, const struct index_entry *n, struct err *e)
 {
     uint8_t *block = w->blocks + (size_t)w->block_fill * INDEX_BLOCK_BYTES;
-    index_entry_encode(n, block + (size_t)w->entry_fill * INDEX_ENTRY_BYTES);
+    index_block_put(block, w->entry_fill, n);
     w->entry_count++;
     if (++w->entry_fill < INDEX_BLOCK_ENTRIES)
         return 0;

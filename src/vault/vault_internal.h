@@ -104,8 +104,8 @@ MUST_CHECK int index_ensure(struct vault *v, struct err *e);
  * 0 if none does, -1 if that cannot be said. Thread-safe. */
 int index_find(struct vault *v, const uint8_t id[ID_BYTES], const uint8_t *writer,
                struct frame_loc *out, struct err *e);
-/* Sorts `entries` (whose `pack` counts in `packs`), drops all but the first of
- * one id within a pack, and makes a run in memory of them. */
+/* Makes a run in memory of `entries`, in any order, whose `pack` counts in
+ * `packs`; of one id within a pack only the first is kept. */
 MUST_CHECK int index_build(struct vault *v, struct index_entry *entries, size_t count,
                            const uint32_t *packs, uint32_t pack_count, struct index_run **out,
                            struct err *e);
