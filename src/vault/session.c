@@ -58,6 +58,7 @@ int session_begin(struct vault *v, const struct session_params *p, struct sessio
     uint32_t target = p->pack_bytes < TARGET_MAX ? p->pack_bytes : TARGET_MAX;
     s->data_target = target ? target : DATA_TARGET;
     s->meta_target = target ? target : META_TARGET;
+    s->table_max = INDEX_BATCH;
     session_table_init(&s->table);
     (void)pthread_mutex_init(&s->lock, NULL);
     (void)pthread_cond_init(&s->idle, NULL);

@@ -42,6 +42,7 @@ struct session {
     struct vault *vault;
     uint8_t writer[UID_BYTES], id[UID_BYTES];
     uint32_t data_target, meta_target;
+    size_t table_max; /* entries; more are handed over. Tests lower it */
     pthread_mutex_t lock;
     pthread_cond_t idle; /* a closed pack was sealed, or failed */
     struct session_table table;

@@ -223,7 +223,7 @@ static int seal_and_note(struct session *s, struct session_pack *p, struct err *
     if (!rc) {
         p->sealed = true;
         mem_free(TAKE(p->rows));
-        if (s->table.count > INDEX_BATCH && !s->failed) {
+        if (s->table.count > s->table_max && !s->failed) {
             rc = session_spill(s, &why);
             spilled = rc == 0;
         }
