@@ -168,6 +168,7 @@ static pid_t begin_elsewhere(void **state, int *wake_out)
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
+        (void)close(wake[1]); /* so that the end of the parent ends the child */
         struct err e = ERR_INIT;
         struct store *s = reopen(state);
         struct store_writer *w;
