@@ -109,8 +109,9 @@ void say_note(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void say_detail(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Text as it may go to stdout: itself, or escaped into `scratch`. */
 const char *say_text(const struct cli *c, const char *text, size_t len, struct buf *scratch);
-/* A work_problem and a vault_damage: one line on stderr each; arg is the cli. */
+/* As work_problem and vault_damage: one line on stderr each; arg is the cli. */
 void report_problem(void *cli, const char *item, const struct err *e);
+void report_path_problem(void *cli, const char *path, const struct err *e); /* relative to "/" */
 void report_damage(void *cli, const char *object, const char *message);
 /* "abri: <message>" and what to do next; the last line of a failing run. */
 void report_error(struct cli *c, const struct err *e);

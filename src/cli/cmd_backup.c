@@ -264,7 +264,7 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
     CLEANUP(request_done) struct request r = {.cli = c};
     CLEANUP(access_close) struct access access = {0};
     struct backup_options o = {
-        .problem = report_problem, .arg = c, .progress = &c->progress};
+        .problem = report_path_problem, .arg = c, .progress = &c->progress};
     struct backup_result result = {0};
     if (collect(&r, a, w, &o, e) || cli_open(c, &access, e) ||
         access_as_writer(&access, &c->dirs, e))

@@ -121,7 +121,7 @@ static int restore(struct cli *c, const struct restore_args *a, const struct req
         .verify = a->verify,
         .threads = (unsigned)a->threads,
         .dirs = &c->dirs,
-        .problem = report_problem,
+        .problem = report_path_problem,
         .arg = c,
         .progress = &c->progress,
     };

@@ -106,8 +106,8 @@ int passphrase_ask(void *arg, char out[PASSPHRASE_MAX], struct err *e)
     struct cli *c = arg;
     int rc = given(c, out, e);
     if (rc == 0) {
-        c->prompted = true;
         rc = prompt_secret("passphrase of the vault: ", out, e);
+        c->prompted = rc == 0;
     }
     return rc < 0 ? -1 : check_not_empty(out, e);
 }

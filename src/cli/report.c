@@ -113,6 +113,14 @@ void report_problem(void *arg, const char *item, const struct err *e)
     complain(c, "abri: %s%s%s", named ? "" : item, named ? "" : ": ", e->msg);
 }
 
+void report_path_problem(void *arg, const char *path, const struct err *e)
+{
+    char full[4096];
+    bool whole = *path == '/' || *path == '(' || strlen(path) + 2 > sizeof full;
+    (void)snprintf(full, sizeof full, "/%s", whole ? "" : path);
+    report_problem(arg, whole ? path : full, e);
+}
+
 void report_damage(void *arg, const char *object, const char *message)
 {
     struct cli *c = arg;

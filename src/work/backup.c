@@ -184,19 +184,23 @@ static void tear_down(struct backup *b)
 
 /* ---- the walk ----------------------------------------------------------------------- */
 
+static int check_cancelled(const struct backup *b, struct err *e)
+{
+    if (b->options->progress && progress_cancelled(b->options->progress))
+        return err_set(e, ERR_CANCELLED, "interrupted: nothing was committed");
+    return 0;
+}
+
 static int walk_all(struct backup *b, struct err *e)
 {
     struct source_item it;
     int rc;
-    while ((rc = walk_next(b->walk, &it, e)) > 0) {
-        if (b->options->progress && progress_cancelled(b->options->progress))
-            return err_set(e, ERR_CANCELLED, "interrupted: nothing was committed");
-        if (backup_plan_item(b, &it, e))
+    while ((rc = walk_next(b->walk, &it, e)) > 0)
+        if (check_cancelled(b, e) || backup_plan_item(b, &it, e))
             return -1;
-    }
-    if (rc < 0)
+    if (rc < 0 || backup_flush_all(b, e))
         return -1;
-    return backup_flush_all(b, e);
+    return check_cancelled(b, e); /* workers stop in the middle of files: never commit those */
 }
 
 /* ---- the end -------------------------------------------------------------------------- */

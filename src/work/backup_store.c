@@ -16,6 +16,14 @@ void backup_fail(struct backup *b, const struct err *e)
     (void)pthread_mutex_unlock(&b->lock);
 }
 
+#define LIMIT_LOOK_NS (NS_PER_S / 10) /* how soon a waiting sender sees that it is over */
+
+static bool is_over(const struct backup *b)
+{
+    return atomic_load(&b->failed) ||
+           (b->options->progress && progress_cancelled(b->options->progress));
+}
+
 /* Waits until `len` more bytes may be sent. The wait is taken outside the lock,
  * each sender having booked its own stretch of time. */
 static void limit(struct backup *b, size_t len)
@@ -28,10 +36,11 @@ static void limit(struct backup *b, size_t len)
     int64_t start = b->limit_free_ns > now ? b->limit_free_ns : now;
     b->limit_free_ns = start + (int64_t)((double)len / (double)rate * (double)NS_PER_S);
     (void)pthread_mutex_unlock(&b->lock);
-    struct timespec until = {.tv_sec = start / NS_PER_S, .tv_nsec = start % NS_PER_S};
-    while (start > now && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL))
-        if (atomic_load(&b->failed))
-            return;
+    for (; now < start && !is_over(b); now = clock_monotonic_ns()) {
+        int64_t next = start - now < LIMIT_LOOK_NS ? start : now + LIMIT_LOOK_NS;
+        struct timespec until = {.tv_sec = next / NS_PER_S, .tv_nsec = next % NS_PER_S};
+        (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+    }
 }
 
 static int seal_and_add(struct backup *b, struct backup_worker *w, enum seal_kind kind,

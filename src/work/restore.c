@@ -117,6 +117,13 @@ static int damaged_node(struct restore *r, struct err *e)
     return tree_reader_skip_damage(r->tree) ? 0 : 1;
 }
 
+static int check_cancelled(const struct restore *r, struct err *e)
+{
+    if (r->options->progress && progress_cancelled(r->options->progress))
+        return err_set(e, ERR_CANCELLED, "interrupted: run the same command to go on");
+    return 0;
+}
+
 static int go_over_tree(struct restore *r, struct err *e)
 {
     const char *path = r->options->path;
@@ -125,8 +132,8 @@ static int go_over_tree(struct restore *r, struct err *e)
     if (choose_prefix(r, e) || tree_reader_seek(r->tree, path, len, e))
         return -1;
     for (;;) {
-        if (r->options->progress && progress_cancelled(r->options->progress))
-            return err_set(e, ERR_CANCELLED, "interrupted: run the same command to go on");
+        if (check_cancelled(r, e))
+            return -1;
         int rc = tree_reader_next(r->tree, &en, e);
         if (rc == 0)
             return 0;
@@ -151,7 +158,7 @@ static int write_all(struct restore *r, struct err *e)
     if (restore_drain(r, rc ? &drained : e))
         rc = -1;
     restore_leave_all(r);
-    return rc;
+    return rc ? -1 : check_cancelled(r, e); /* workers leave files unfinished */
 }
 
 static int read_back(struct restore *r, struct err *e)

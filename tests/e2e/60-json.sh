@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# With --json every line is an object, names survive exactly, and every field
+# is one that docs/json.md promises.
+. "$(dirname "$0")/lib.sh"
+DOC="$(dirname "$0")/../../docs/json.md"
+
+# Every line of both streams: one object with a message_type that the page
+# lists, and with no field that it does not list for it.
+all_json() {
+    cat "$T/out" "$T/err" >"$T/lines"
+    jq -c -e 'objects | select(.message_type | type == "string")' "$T/lines" >"$T/parsed" || fail 'not JSON'
+    expect_equal "$(wc -l <"$T/parsed")" "$(wc -l <"$T/lines")" 'objects and lines'
+    jq -r '.message_type as $t | keys[] | "\($t) \(.)"' "$T/lines" | sort -u >>"$T/fields"
+}
+json() { status=$1; shift; expect_status "$status" "$ABRI" --json "$@"; all_json; }
+
+json 0 init --kdf-memory 1
+expect_equal "$(field initialized id | wc -c)" 33
+[ -f "$(field initialized writer_key)" ] || fail 'no writer key'
+
+mkdir -p "$T/src/sub"
+bad=$(printf 'bad \377 name')
+quote=$(printf 'quote " back\\slash \001 line\nend')
+echo 1 >"$T/src/$bad"
+echo 2 >"$T/src/$quote"
+echo 3 >"$T/src/gr\303\274n"
+echo 4 >"$T/src/sub/four"
+ln -s "$bad" "$T/src/link"
+mkfifo "$T/src/fifo"
+
+json 0 backup "$T/src" --tag a,b
+id=$(field summary snapshot_id)
+expect_equal "$(field summary files_new)" 4
+expect_equal "$(printf %s "$id" | wc -c)" 64
+json 0 backup --dry-run "$T/src"
+expect_equal "$(field summary dry_run)" true
+
+json 0 snapshots
+expect_equal "$(field snapshot id)" "$id"
+expect_equal "$(field snapshot 'tags | join(",")')" a,b
+expect_equal "$(field snapshot 'paths[0]')" "$T/src"
+json 0 snapshots --keyless
+expect_equal "$(field snapshot paths)" null
+
+step 'names that are not UTF-8'
+json 0 ls "latest:$T/src"
+expect_equal "$(jq -r 'select(.path_b64) | .path_b64' "$T/out" | base64 -d)" "$T/src/$bad"
+expect_equal "$(jq -r 'select(.path_b64) | .path' "$T/out")" "$T/src/bad $(printf '\357\277\275') name"
+expect_equal "$(jq -r 'select(.target_b64) | .target_b64' "$T/out" | base64 -d)" "$bad"
+expect_equal "$(jq -r 'select(.path | contains("quote")) | .path' "$T/out")" "$T/src/$quote"
+expect_equal "$(jq -r 'select(.type == "fifo") | .path' "$T/out")" "$T/src/fifo"
+mkdir "$T/$bad"
+json 0 backup "$T/$bad"
+json 0 snapshots latest
+expect_equal "$(field snapshot 'paths_b64[0]' | base64 -d)" "$T/$bad"
+
+json 0 stats
+json 0 stats latest
+json 0 restore "$id:$T/src" -t "$T/r" --verify
+expect_equal "$(field summary files_restored)" 4
+expect_equal "$(field summary files_verified)" 4
+json 0 check --read-data
+expect_equal "$(field summary damaged)" 0
+json 0 version
+
+step 'errors are objects, on stderr'
+json 1 restore nothing -t "$T/r2"
+expect_equal "$(jq -r .code "$T/err")" 1
+expect_equal "$(jq -r .class "$T/err")" not_found
+json 2 backup --bogus
+expect_equal "$(jq -r .code "$T/err")" 2
+json 10 -r "$T/nowhere" snapshots
+expect_equal "$(jq -r .code "$T/err")" 10
+printf '%s\n%s\n' "$T/src/sub" "$T/$bad*none" >"$T/list"
+json 3 backup --files-from "$T/list"
+expect_equal "$(jq -r 'select(.message_type == "problem") | .item_b64' "$T/err" | base64 -d)" "$T/$bad*none"
+pack=$(find "$T/vault/packs" -type f | head -n 1)
+rm -f "$pack"
+json 1 check
+json 1 check --keyless
+
+step 'the page lists every field that was seen'
+sort -u "$T/fields" | while read -r type name; do
+    case $name in *_b64) name=${name%_b64} ;; esac # described once for all
+    sed -n "/^### \`$type\`/,/^### /p" "$DOC" | grep -q "^| \`$name\` |" ||
+        { echo "docs/json.md: no field '$name' of '$type'" >&2; exit 1; }
+done || fail 'the page is not complete'
