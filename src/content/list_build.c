@@ -152,6 +152,8 @@ static int finish_levels(struct list_builder *b, struct entry *en, struct err *e
         for (unsigned above = level; above <= CONTENT_LEVEL_MAX; above++)
             top = top && !b->levels[above].emitted && (above == level || !b->levels[above].count);
         if (top && level > 0 && l->count == 1) {
+            if (buf_check(&l->body, "a content list", e))
+                return -1;
             en->has_list = true;
             en->list_level = (uint8_t)(level - 1);
             memcpy(en->list_id, l->body.data + l->body.len - SEAL_ID_BYTES, SEAL_ID_BYTES);

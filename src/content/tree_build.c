@@ -188,6 +188,8 @@ int tree_builder_finish(struct tree_builder *b, struct tree_ref *out, struct err
     }
     for (unsigned level = 0; level <= CONTENT_LEVEL_MAX; level++) {
         if (level > 0 && is_top(b, level)) {
+            if (buf_check(&b->levels[level].body, "a tree node", e))
+                return -1;
             ref.level = (uint8_t)(level - 1);
             top_child(&b->levels[level], ref.id);
             *out = ref;

@@ -25,7 +25,7 @@ static char *resolve(const char *path)
     if (!real)
         return NULL;
     char *copy = mem_strdup(real);
-    free(real);
+    mem_free(real);
     if (!copy)
         errno = ENOMEM;
     return copy;

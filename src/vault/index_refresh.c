@@ -28,7 +28,7 @@ static int gather(void *arg, const char *name, uint64_t len, struct err *e)
     (void)len;
     if (strlen(name) >= sizeof padded)
         return 0; /* not made by this version */
-    strcpy(padded, name);
+    memcpy(padded, name, strlen(name));
     buf_put(names, padded, sizeof padded);
     return buf_check(names, "list of index runs", e);
 }

@@ -60,7 +60,7 @@ int index_run_open(struct store *s, const char *name, const uint8_t vault[UID_BY
     struct index_run *r = mem_zalloc(sizeof *r);
     if (!r)
         return err_no_memory(e, "the index");
-    strcpy(r->name, name);
+    memcpy(r->name, name, strlen(name) + 1);
     if (store_open(s, name, &r->reader, e))
         goto fail;
     uint64_t len = store_reader_len(r->reader);

@@ -262,7 +262,7 @@ static int check_frame(const struct frame *f, uint32_t len, struct err *e)
 int session_add(struct session *s, const struct frame *f, uint8_t *buf, uint32_t len,
                 struct err *e)
 {
-    struct place at;
+    struct place at = {0};
     struct pack_row row = {0};
     struct err why = ERR_INIT;
     if (check_frame(f, len, e))

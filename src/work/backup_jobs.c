@@ -89,6 +89,8 @@ static void run_bundle(struct backup *b, struct backup_worker *w, struct job *j)
             make_entry(w, s, fd, (uint32_t)used, len);
             used += s->entry ? len : 0;
         }
+        if (s->err.cls == ERR_NO_MEMORY)
+            backup_fail(b, &s->err); /* not the file's fault */
         file_close(&fd);
         source_dir_unref(s->item.dir);
         s->item.dir = NULL;
@@ -203,5 +205,7 @@ void backup_run_job(void *arg, unsigned worker, struct pool_job *base)
         return;
     }
     (void)run_segment(b, &b->workers[worker], j, &j->err);
+    if (j->err.cls == ERR_NO_MEMORY)
+        backup_fail(b, &j->err);
     big_file_release(j->file);
 }

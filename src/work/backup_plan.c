@@ -247,16 +247,24 @@ static int push_content(struct backup *b, struct big_file *f, bool fixed, struct
     return 0;
 }
 
+static int pass_on(struct err *e, const struct err *why)
+{
+    *e = *why;
+    return -1;
+}
+
 static int plan_opened(struct backup *b, const struct source_item *it, int fd, struct err *e)
 {
     struct entry en = {0};
     struct err odd = ERR_INIT;
     if (source_meta_read(b->meta, it, fd, &en, &odd)) {
-        backup_problem(b, it->path, &odd);
-        if (odd.cls != ERR_INCOMPLETE) {
+        if (odd.cls != ERR_INCOMPLETE)
             (void)close(fd);
+        if (odd.cls == ERR_NO_MEMORY)
+            return pass_on(e, &odd);
+        backup_problem(b, it->path, &odd);
+        if (odd.cls != ERR_INCOMPLETE)
             return 0;
-        }
     }
     struct big_file *f = mem_zalloc(sizeof *f);
     if (!f) {
@@ -285,6 +293,8 @@ static int plan_large(struct backup *b, const struct source_item *it, struct err
     struct err why = ERR_INIT;
     int fd = source_open(it->dir, it->name, &why);
     if (fd < 0) {
+        if (why.cls == ERR_NO_MEMORY)
+            return pass_on(e, &why);
         backup_problem(b, it->path, &why);
         return 0;
     }
@@ -298,6 +308,8 @@ static int plan_other(struct backup *b, const struct source_item *it, struct err
     struct entry en = {0};
     struct err odd = ERR_INIT;
     if (source_meta_read(b->meta, it, -1, &en, &odd)) {
+        if (odd.cls == ERR_NO_MEMORY)
+            return pass_on(e, &odd);
         backup_problem(b, it->path, &odd);
         if (odd.cls != ERR_INCOMPLETE)
             return 0;

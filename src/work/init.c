@@ -20,7 +20,7 @@ static const struct vault_chunking default_chunking = {
     .cdc_min = 256 << 10,
     .cdc_avg = 1 << 20,
     .cdc_max = 4 << 20,
-    .fixed = 256 << 10,
+    .fixed = 512 << 10,
 };
 
 struct new_vault {

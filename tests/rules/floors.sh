@@ -118,8 +118,8 @@ function ban(names, why,    n, i, part) {
 }
 BEGIN {
     assign(0, "base")
-    assign(1, "chunk seal sign policy detect entry select")
-    assign(2, "store")
+    assign(1, "chunk sign policy detect entry select")
+    assign(2, "seal store")
     assign(3, "vault")
     assign(4, "content source target")
     assign(5, "work export")
