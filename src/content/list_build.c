@@ -97,6 +97,8 @@ static int push_node(struct list_builder *b, unsigned level, const uint8_t *id, 
     buf_put(&l->body, id, SEAL_ID_BYTES);
     l->count++;
     l->bytes += bytes;
+    if (buf_check(&l->body, "a content list", e)) /* now: the topmost level is never emitted */
+        return -1;
     return cuts(l, id, 7, 32, 1024) ? emit(b, level, e) : 0;
 }
 

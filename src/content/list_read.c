@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the items of a file, from its entry or from list nodes. A node is
- * decoded whole: at most CONTENT_NODE_MAX bytes and one such buffer a level. */
+/*
+ * Reads the items of a file, from its entry or from list nodes: at most
+ * CONTENT_NODE_MAX bytes and one such buffer a level. Hostile lists end:
+ *  L1 levels only go down, no node is empty, every item has a length, and the
+ *     lengths stay within the size of the file;
+ *  L2 a node holds as many bytes as the node above promised.
+ */
 #include "content/content_internal.h"
 
 #include "base/mem.h"
 
 #include <string.h>
 
+#define NOT_LOADED UINT64_MAX
+
 struct frame_of_list {
     struct buf plain;
     struct cursor at;
     uint64_t left; /* elements */
     struct item_run run;
+    uint64_t end; /* bytes of the file that have been seen when the node ends */
 };
 
 struct list_reader {
@@ -56,24 +64,31 @@ void list_reader_on_node(struct list_reader *r, void (*seen)(void *arg, const ui
     r->seen_arg = arg;
 }
 
-static int load(struct list_reader *r, unsigned level, const uint8_t *id, struct err *e)
+static int load(struct list_reader *r, unsigned level, const uint8_t *id, uint64_t bytes,
+                struct err *e)
 {
     struct frame_of_list *f = &r->levels[level];
     buf_reset(&f->plain);
     f->left = 0;
+    if (bytes == 0 || bytes > r->size - r->seen_bytes)
+        return err_set(e, ERR_DAMAGED, "content list: longer than the file");
+    f->end = r->seen_bytes + bytes;
     if (r->seen)
         r->seen(r->seen_arg, id);
-    if (r->fetch(r->arg, id, &f->plain, e))
+    if (r->fetch(r->arg, id, &f->plain, e) || buf_check(&f->plain, "a list node", e))
         return err_wrap(e, "content list");
     f->at = cursor_of(f->plain.data, f->plain.len);
     f->run.valid = false;
     uint8_t version = cursor_u8(&f->at);
     uint8_t tag = cursor_u8(&f->at);
-    f->left = cursor_varint(&f->at);
+    uint64_t left = cursor_varint(&f->at);
     if (version > NODE_VERSION)
         return err_set(e, ERR_NEWER, "content list: written by a newer abri: update abri");
-    if (f->at.bad || tag != LIST_LEVEL_FLAG + level || f->left > f->plain.len)
+    if (f->at.bad || version == 0 || tag != LIST_LEVEL_FLAG + level)
         return err_set(e, ERR_DAMAGED, "content list: malformed head");
+    if (left == 0 || left > cursor_left(&f->at))
+        return err_set(e, ERR_DAMAGED, "content list: empty, or cut short");
+    f->left = left;
     return 0;
 }
 
@@ -86,11 +101,19 @@ int list_reader_begin(struct list_reader *r, const struct entry *en, struct err 
     r->seen_bytes = 0;
     r->is_list = en->has_list;
     for (size_t i = 0; i <= CONTENT_LEVEL_MAX; i++)
-        r->levels[i].left = 0;
+        r->levels[i] = (struct frame_of_list){.plain = r->levels[i].plain, .end = NOT_LOADED};
     if (!en->has_list)
         return 0;
     r->top = en->list_level;
-    return load(r, r->top, en->list_id, e);
+    return load(r, r->top, en->list_id, en->size, e);
+}
+
+static bool levels_ended_well(const struct list_reader *r, unsigned levels)
+{
+    for (unsigned level = 0; level < levels; level++)
+        if (r->levels[level].end != NOT_LOADED && r->levels[level].end != r->seen_bytes)
+            return false;
+    return true;
 }
 
 /* Loads nodes downwards until level 0 has an element: 1, or 0 at the end. */
@@ -100,14 +123,17 @@ static int descend(struct list_reader *r, struct err *e)
         unsigned level = 1;
         while (level <= r->top && r->levels[level].left == 0)
             level++;
+        if (!levels_ended_well(r, level))
+            return err_set(e, ERR_DAMAGED, "content list: holds more or less than it says");
         if (level > r->top)
             return 0;
         struct frame_of_list *f = &r->levels[level];
         f->left--;
-        (void)cursor_varint(&f->at);
+        uint64_t bytes = cursor_varint(&f->at);
         uint8_t id[SEAL_ID_BYTES];
         cursor_copy(&f->at, id, sizeof id);
-        if (cursor_check(&f->at, f->left == 0, "content list", e) || load(r, level - 1, id, e))
+        if (cursor_check(&f->at, f->left == 0, "content list", e) ||
+            load(r, level - 1, id, bytes, e))
             return -1;
     }
     return 1;

@@ -129,6 +129,10 @@ static int push_child(struct tree_builder *b, unsigned level, const struct buf *
     l->count++;
     l->entries += entries;
     l->bytes += bytes;
+    /* Now, because the topmost level is never emitted. */
+    if (buf_check(&l->body, "a tree node", e) || buf_check(&l->first_path, "a path", e) ||
+        buf_check(&l->last_path, "a path", e))
+        return -1;
     /* Each level looks at other bits of the same hash. */
     uint64_t h = seal_short_hash(b->ids, first_path->data, first_path->len) >>
                  (LEAF_CUT_BITS + INNER_CUT_BITS * (level - 1));

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads a tree in order. Hostile trees end: levels only go down, and every
- * entry must be greater than the one before across all nodes, so that no node
- * can be visited twice with success.
+ * Reads a tree in order. Hostile trees end:
+ *  T1 levels only go down, no node is empty, and every entry must be greater
+ *     than the one before across all nodes: no node is visited twice with
+ *     success;
+ *  T2 a node holds what the node above promised: first path, number of entries
+ *     and bytes. Not checked after a seek or behind damage, where only a part
+ *     is seen;
+ *  T3 the parent of an entry came before, as a directory. Behind damage it may
+ *     have been lost, and after a seek it lies before: not checked there.
  */
 #include "content/content_internal.h"
 
@@ -15,8 +21,12 @@ struct tree_frame {
     struct cursor at;
     uint64_t left;  /* elements not yet read */
     struct buf path; /* inner levels: first path of the child at hand */
-    bool has_child;  /* a child has been read but not entered */
+    bool fresh, at_first; /* no child read yet; the child at hand is the first */
+    bool has_child;       /* a child has been read but not entered */
     uint8_t child[SEAL_ID_BYTES];
+    uint64_t child_entries, child_bytes; /* what is promised for it */
+    bool open;                           /* being read; then it ends when the reader has seen: */
+    uint64_t end_entries, end_bytes;
 };
 
 struct tree_reader {
@@ -30,6 +40,10 @@ struct tree_reader {
     bool started;
     struct buf last_path; /* of the entry before, over all nodes */
     bool has_last;
+    bool last_is_dir;
+    bool whole;       /* neither a seek nor damage: T2 and T3 can be checked */
+    bool first_known; /* levels[0] was just entered: its first path is promised */
+    uint64_t entries, bytes; /* seen so far */
     struct buf seek_path;
     bool seeking;
 };
@@ -45,6 +59,7 @@ int tree_reader_new(const struct tree_ref *root, content_fetch *fetch, void *arg
     r->root = *root;
     r->fetch = fetch;
     r->arg = arg;
+    r->whole = true;
     r->last_path.max = r->seek_path.max = ENTRY_PATH_MAX + 1;
     for (size_t i = 0; i <= CONTENT_LEVEL_MAX; i++) {
         r->levels[i].plain.max = CONTENT_NODE_MAX;
@@ -85,24 +100,58 @@ static int load(struct tree_reader *r, unsigned level, const uint8_t *id, struct
     buf_reset(&f->plain);
     buf_reset(&f->path);
     f->left = 0;
-    f->has_child = false;
+    f->has_child = f->open = f->at_first = false;
+    f->fresh = true;
     if (r->seen)
         r->seen(r->seen_arg, id);
-    if (r->fetch(r->arg, id, &f->plain, e))
+    if (r->fetch(r->arg, id, &f->plain, e) || buf_check(&f->plain, "a tree node", e))
         return err_wrap(e, "tree node");
     f->at = cursor_of(f->plain.data, f->plain.len);
     uint8_t version = cursor_u8(&f->at);
     uint8_t node_level = cursor_u8(&f->at);
     if (version > NODE_VERSION)
         return err_set(e, ERR_NEWER, "tree node: written by a newer abri: update abri");
-    if (f->at.bad || node_level != level)
+    if (f->at.bad || version == 0 || node_level != level)
         return err_set(e, ERR_DAMAGED, "tree node: malformed head");
     if (level == 0 && entry_decoder_begin(r->decoder, &f->at, e))
         return -1;
     uint64_t left = cursor_varint(&f->at);
-    if (cursor_check(&f->at, left == 0, "tree node", e))
+    if (cursor_check(&f->at, false, "tree node", e))
         return -1;
+    if (left == 0)
+        return err_set(e, ERR_DAMAGED, "tree node: empty");
     f->left = left;
+    return 0;
+}
+
+/* Loads a node and notes what it must hold. */
+static int enter(struct tree_reader *r, unsigned level, const uint8_t *id, uint64_t entries,
+                 uint64_t bytes, struct err *e)
+{
+    if (load(r, level, id, e))
+        return -1;
+    struct tree_frame *f = &r->levels[level];
+    f->open = true;
+    f->end_entries = r->entries + entries;
+    f->end_bytes = r->bytes + bytes;
+    return 0;
+}
+
+/* The nodes of `levels` lowest levels have been read: did they hold what was
+ * promised? */
+static int leave(struct tree_reader *r, unsigned levels, struct err *e)
+{
+    for (unsigned level = 0; level < levels; level++) {
+        struct tree_frame *f = &r->levels[level];
+        bool open = f->open;
+        f->open = false;
+        if (!open || !r->whole)
+            continue;
+        /* How the root counts bytes is not the tree's business. */
+        bool is_top = level == r->root.level;
+        if (f->end_entries != r->entries || (!is_top && f->end_bytes != r->bytes))
+            return err_set(e, ERR_DAMAGED, "tree node: holds more or less than its parent says");
+    }
     return 0;
 }
 
@@ -113,14 +162,16 @@ static int next_child(struct tree_frame *f, struct err *e)
     size_t len;
     const uint8_t *suffix = cursor_blob(&f->at, ENTRY_PATH_MAX - shared, &len);
     cursor_copy(&f->at, f->child, SEAL_ID_BYTES);
-    (void)cursor_varint(&f->at);
-    (void)cursor_varint(&f->at);
+    f->child_entries = cursor_varint(&f->at);
+    f->child_bytes = cursor_varint(&f->at);
     f->left--;
     if (cursor_check(&f->at, f->left == 0, "tree node", e))
         return -1;
     f->path.len = shared;
     buf_put(&f->path, suffix, len);
     f->has_child = true;
+    f->at_first = f->fresh;
+    f->fresh = false;
     return buf_check(&f->path, "tree node", e);
 }
 
@@ -130,22 +181,33 @@ static int compare_to_seek(const struct tree_reader *r, const struct buf *path)
                         r->seek_path.len);
 }
 
-/* Makes `child` the child to enter next: the next one, or while seeking the
- * last whose first path is not behind the place sought. */
-static int choose_child(struct tree_reader *r, struct tree_frame *f, uint8_t id[SEAL_ID_BYTES],
+struct child {
+    uint8_t id[SEAL_ID_BYTES];
+    uint64_t entries, bytes;
+};
+
+static void take_child(struct tree_frame *f, struct child *out)
+{
+    memcpy(out->id, f->child, SEAL_ID_BYTES);
+    out->entries = f->child_entries;
+    out->bytes = f->child_bytes;
+    f->has_child = false;
+}
+
+/* The child to enter next: the next one, or while seeking the last whose first
+ * path is not behind the place sought. */
+static int choose_child(struct tree_reader *r, struct tree_frame *f, struct child *out,
                         struct err *e)
 {
     if (!f->has_child && next_child(f, e))
         return -1;
-    memcpy(id, f->child, SEAL_ID_BYTES);
-    f->has_child = false;
+    take_child(f, out);
     while (r->seeking && f->left) {
         if (next_child(f, e))
             return -1;
         if (compare_to_seek(r, &f->path) > 0)
             return 0; /* stays at hand */
-        memcpy(id, f->child, SEAL_ID_BYTES);
-        f->has_child = false;
+        take_child(f, out);
     }
     return 0;
 }
@@ -155,30 +217,71 @@ static int descend(struct tree_reader *r, struct err *e)
 {
     if (!r->started) {
         r->started = true;
-        if (r->root.entries && load(r, r->root.level, r->root.id, e))
+        r->entries = r->bytes = 0;
+        r->first_known = false;
+        if (r->root.entries && enter(r, r->root.level, r->root.id, r->root.entries, 0, e))
             return -1;
     }
     while (r->levels[0].left == 0) {
         unsigned level = 1;
         while (level <= r->root.level && !r->levels[level].left && !r->levels[level].has_child)
             level++;
+        if (leave(r, level, e))
+            return -1;
         if (level > r->root.level)
             return 0;
-        uint8_t id[SEAL_ID_BYTES];
-        if (choose_child(r, &r->levels[level], id, e) || load(r, level - 1, id, e))
+        struct child child;
+        if (choose_child(r, &r->levels[level], &child, e) ||
+            enter(r, level - 1, child.id, child.entries, child.bytes, e))
             return -1;
+        r->first_known = r->whole;
     }
     return 1;
 }
 
-static int remember(struct tree_reader *r, const struct entry *en, struct err *e)
+/* All directories above the entry before are known to have come: the parent
+ * must be one of them, or that entry itself. */
+static bool has_parent(const struct tree_reader *r, const struct entry *en)
+{
+    size_t parent_len = path_parent_len(en->path, en->path_len);
+    if (parent_len == 0)
+        return true;
+    const char *last = (const char *)r->last_path.data;
+    return r->has_last && path_is_below(last, r->last_path.len, en->path, parent_len) &&
+           (r->last_path.len > parent_len || r->last_is_dir);
+}
+
+/* T2: the leaf and all nodes that begin with it begin with the promised path. */
+static bool is_promised(struct tree_reader *r, const struct entry *en)
+{
+    if (!r->first_known)
+        return true;
+    r->first_known = false;
+    for (unsigned level = 1; level <= r->root.level; level++) {
+        const struct buf *path = &r->levels[level].path;
+        if (path->len != en->path_len || memcmp(path->data, en->path, path->len) != 0)
+            return false;
+        if (!r->levels[level].at_first)
+            break;
+    }
+    return true;
+}
+
+static int accept(struct tree_reader *r, const struct entry *en, struct err *e)
 {
     if (r->has_last && path_compare((const char *)r->last_path.data, r->last_path.len, en->path,
                                     en->path_len) >= 0)
         return err_set(e, ERR_DAMAGED, "tree node: paths are not in ascending order");
+    if (r->whole && !is_promised(r, en))
+        return err_set(e, ERR_DAMAGED, "tree node: begins elsewhere than its parent says");
+    if (r->whole && !has_parent(r, en))
+        return err_set(e, ERR_DAMAGED, "tree node: the directory of '%s' is missing", en->path);
     buf_reset(&r->last_path);
     buf_put(&r->last_path, en->path, en->path_len);
     r->has_last = true;
+    r->last_is_dir = en->type == ENTRY_DIR;
+    r->entries++;
+    r->bytes += en->size;
     return buf_check(&r->last_path, "a path", e);
 }
 
@@ -192,7 +295,7 @@ int tree_reader_next(struct tree_reader *r, struct entry *out, struct err *e)
         if (entry_decode(r->decoder, &f->at, out, e))
             return -1;
         f->left--;
-        if (cursor_check(&f->at, f->left == 0, "tree node", e) || remember(r, out, e))
+        if (cursor_check(&f->at, f->left == 0, "tree node", e) || accept(r, out, e))
             return -1;
         if (!r->seeking)
             return 1;
@@ -215,12 +318,14 @@ int tree_reader_seek(struct tree_reader *r, const char *path, size_t len, struct
     r->started = false;
     r->has_last = false;
     r->seeking = len > 0;
+    r->whole = len == 0;
     return buf_check(&r->seek_path, "a path", e);
 }
 
 bool tree_reader_skip_damage(struct tree_reader *r)
 {
     r->levels[0].left = 0;
+    r->whole = false;
     bool left = false;
     for (unsigned level = 1; level <= r->root.level; level++) {
         struct tree_frame *f = &r->levels[level];
