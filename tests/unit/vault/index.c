@@ -147,6 +147,93 @@ static void processes_share_the_index(void **state)
     world_close(&w);
 }
 
+/* I3 */
+static void runs_that_say_nothing_new_are_removed(void **state)
+{
+    (void)state;
+    struct world w;
+    size_t count, len;
+    world_open(&w, WORLD_MEM, false);
+    backup(&w, 0, 0, 50);
+    object_names *names = names_below(w.store, "index", &count);
+    uint8_t *bytes = object_bytes(w.store, names[0], &len);
+    assert_ok(store_put(w.store, "index/00000000000000000000000000000000", bytes, len, e));
+    assert_ok(vault_refresh(w.v, NULL, NULL, e));
+    assert_int_equal(runs_stored(&w), 1);
+    assert_all_found(&w, 50);
+    mem_free(bytes);
+    mem_free(names);
+    names = names_below(w.store, "packs", &count);
+    for (size_t i = 0; i < count; i++)
+        assert_ok(store_remove(w.store, names[i], e));
+    mem_free(names);
+    assert_ok(vault_refresh(w.v, NULL, NULL, e));
+    assert_int_equal(runs_stored(&w), 0);
+    assert_all_found(&w, 0);
+    world_close(&w);
+}
+
+/* Packs that are gone are not found, and are left behind by a merge. */
+static void packs_that_are_gone_are_forgotten(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, WORLD_MEM, false);
+    uint64_t chunks = 0, found = 0;
+    for (; chunks < 200; chunks += 50)
+        backup(&w, 0, chunks, chunks + 50);
+    size_t count;
+    object_names *names = names_below(w.store, "packs", &count);
+    for (size_t i = 0; i < count; i += 3)
+        assert_ok(store_remove(w.store, names[i], e));
+    mem_free(names);
+    assert_ok(vault_refresh(w.v, NULL, NULL, e));
+    for (uint64_t n = 0; n < 200; n++)
+        found += chunk_reads(w.v, n);
+    assert_true(found > 50 && found < 180);
+    struct index_run *all = NULL;
+    char name[INDEX_NAME_BYTES];
+    uint64_t entries = 0;
+    assert_ok(index_new_name(name, e));
+    assert_ok(index_merge(w.v, w.v->runs, w.v->run_count, name, e));
+    assert_ok(index_run_open(w.store, name, w.v->info.id, &all, e));
+    for (uint64_t i = 0; i < all->h.entry_count; i++, entries++) {
+        struct index_entry n;
+        assert_true(index_run_entry(all, i, &n));
+        assert_true(n.pack < all->h.pack_count);
+    }
+    assert_int_equal(entries, found);
+    index_run_close(all);
+    world_close(&w);
+}
+
+static void a_chunk_counts_once_in_a_pack(void **state)
+{
+    (void)state;
+    struct world w;
+    uint8_t buf[CHUNK_ROOM], id[ID_BYTES];
+    struct frame f = {.kind = FRAME_DATA, .nonce = 2};
+    struct frame_loc loc;
+    world_open(&w, WORLD_MEM, false);
+    struct session *s = session_start(&w, 0, 0);
+    chunk_id(1, f.id);
+    for (int i = 0; i < 5; i++)
+        assert_ok(session_add(s, &f, buf, chunk_make(1, buf), e));
+    commit(&w, s, 0);
+    session_end(s);
+    size_t count;
+    object_names *names = names_below(w.store, "index", &count);
+    assert_ok(store_remove(w.store, names[0], e));
+    mem_free(names);
+    world_reopen(&w);
+    chunk_id(1, id);
+    assert_true(vault_find(w.v, id, &loc));
+    assert_int_equal(loc.frame, 0);
+    assert_int_equal(w.v->runs[0]->h.entry_count, 1);
+    assert_int_equal(verify_all(w.v), 1);
+    world_close(&w);
+}
+
 static void an_unchanged_vault_is_not_read_again(void **state)
 {
     (void)state;
@@ -287,6 +374,9 @@ int main(void)
         cmocka_unit_test(cut_or_strange_index_objects_are_passed_over),
         cmocka_unit_test(many_runs_become_few),
         cmocka_unit_test(processes_share_the_index),
+        cmocka_unit_test(runs_that_say_nothing_new_are_removed),
+        cmocka_unit_test(packs_that_are_gone_are_forgotten),
+        cmocka_unit_test(a_chunk_counts_once_in_a_pack),
         cmocka_unit_test(an_unchanged_vault_is_not_read_again),
         cmocka_unit_test(read_only_stores_are_read),
         cmocka_unit_test(large_runs_answer_and_merge),

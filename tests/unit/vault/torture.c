@@ -223,6 +223,42 @@ static void single_failures_are_reported_and_harmless(void **state)
     world_close(&w);
 }
 
+/* P3: a caller that ignores a failed add cannot commit. */
+static void a_failed_add_cannot_be_committed(void **state)
+{
+    (void)state;
+    struct world w;
+    struct store *layer;
+    struct err why = ERR_INIT;
+    world_open(&w, WORLD_MEM, false);
+    struct store *below = w.store;
+    assert_ok(store_fault_open(below, &layer, e));
+    vault_close(w.v);
+    w.store = layer;
+    assert_ok(vault_open(layer, &w.v, e));
+    for (uint64_t fail_at = 1; fail_at < 20; fail_at++) {
+        struct session *s = session_start(&w, 0, 4096);
+        struct store_fault_plan plan = {
+            .only = 1u << STORE_OP_WRITE, .fail_at = fail_at, .fail_errno = EIO};
+        store_fault_plan(layer, &plan);
+        unsigned failures = 0;
+        for (uint64_t n = 0; n < 60; n++)
+            failures += chunk_put(s, n + fail_at * 100, FRAME_DATA, &why) < 0;
+        assert_true(failures > 0);
+        why = ERR_INIT;
+        assert_int_equal(commit_try(&w, s, 0, &why), -1);
+        assert_int_equal(why.cls, ERR_IO);
+        session_end(s);
+        store_fault_plan(layer, NULL);
+    }
+    assert_int_equal(verify_all(w.v), 0);
+    vault_close(w.v);
+    store_close(layer);
+    w.store = below;
+    assert_ok(vault_open(below, &w.v, e));
+    world_close(&w);
+}
+
 /* ---- memory --------------------------------------------------------------------------------- */
 
 static int whole_life(struct world *w, struct store *s, struct err *e)
@@ -293,6 +329,7 @@ int main(void)
         cmocka_unit_test(packs_of_other_processes_are_made_durable),
         cmocka_unit_test(lies_of_the_disk_are_noticed),
         cmocka_unit_test(single_failures_are_reported_and_harmless),
+        cmocka_unit_test(a_failed_add_cannot_be_committed),
         cmocka_unit_test(failed_allocations_are_reported_and_harmless),
     };
     return cmocka_run_group_tests_name("vault/torture", tests, NULL, NULL);

@@ -63,16 +63,18 @@ static void creation_may_be_cut_short_anywhere(void **state)
         int rc = vault_create(layer, &info, &owner, NULL);
         crashed = store_fault_crashed(layer);
         store_close(layer);
-        assert_ok(store_mem_power_cut(below, crash_at, STORE_CUT_MIXED, &after, e));
-        if (vault_open(after, &v, NULL)) {
-            assert_true(rc != 0);
-            assert_ok(vault_create(after, &info, &owner, e));
-            assert_ok(vault_open(after, &v, e));
+        for (uint64_t seed = 0; seed < 20; seed++) {
+            struct sign_key keeper;
+            assert_ok(store_mem_power_cut(below, seed, STORE_CUT_MIXED, &after, e));
+            if (vault_open(after, &v, NULL)) {
+                assert_true(rc != 0);
+                assert_ok(vault_create(after, &info, &owner, e));
+                assert_ok(vault_open(after, &v, e));
+            }
+            assert_ok(keeper_load(v, &keeper, e));
+            vault_close(v);
+            store_close(after);
         }
-        struct sign_key keeper;
-        assert_ok(keeper_load(v, &keeper, e));
-        vault_close(v);
-        store_close(after);
         store_close(below);
     }
 }
