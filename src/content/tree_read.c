@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads a tree in order. Hostile trees end:
- *  T1 levels only go down, no node is empty, and every entry must be greater
- *     than the one before across all nodes: no node is visited twice with
- *     success;
+ *  T1 levels only go down, no node is empty, and both the first paths of nodes
+ *     and the entries ascend across the whole tree: nothing is visited twice,
+ *     behind damage neither;
  *  T2 a node holds what the node above promised: first path, number of entries
  *     and bytes. Not checked after a seek or behind damage, where only a part
  *     is seen;
@@ -41,6 +41,8 @@ struct tree_reader {
     struct buf last_path; /* of the entry before, over all nodes */
     bool has_last;
     bool last_is_dir;
+    struct buf floor; /* promised first path of the node entered last */
+    bool has_floor;
     bool whole;       /* neither a seek nor damage: T2 and T3 can be checked */
     bool first_known; /* levels[0] was just entered: its first path is promised */
     uint64_t entries, bytes; /* seen so far */
@@ -60,7 +62,7 @@ int tree_reader_new(const struct tree_ref *root, content_fetch *fetch, void *arg
     r->fetch = fetch;
     r->arg = arg;
     r->whole = true;
-    r->last_path.max = r->seek_path.max = ENTRY_PATH_MAX + 1;
+    r->last_path.max = r->seek_path.max = r->floor.max = ENTRY_PATH_MAX + 1;
     for (size_t i = 0; i <= CONTENT_LEVEL_MAX; i++) {
         r->levels[i].plain.max = CONTENT_NODE_MAX;
         r->levels[i].path.max = ENTRY_PATH_MAX + 1;
@@ -84,6 +86,7 @@ void tree_reader_free(struct tree_reader *r)
     }
     buf_done(&r->last_path);
     buf_done(&r->seek_path);
+    buf_done(&r->floor);
     mem_free(r);
 }
 
@@ -186,12 +189,24 @@ struct child {
     uint64_t entries, bytes;
 };
 
-static void take_child(struct tree_frame *f, struct child *out)
+/* T1. The first child of a node that was itself just entered has its path. */
+static int take_child(struct tree_reader *r, struct tree_frame *f, struct child *out,
+                      struct err *e)
 {
+    int order = -1;
+    if (r->has_floor)
+        order = path_compare((const char *)r->floor.data, r->floor.len,
+                             (const char *)f->path.data, f->path.len);
+    f->has_child = false;
+    if (order > 0 || (order == 0 && !f->at_first))
+        return err_set(e, ERR_DAMAGED, "tree node: its children are not in ascending order");
+    buf_reset(&r->floor);
+    buf_put(&r->floor, f->path.data, f->path.len);
+    r->has_floor = true;
     memcpy(out->id, f->child, SEAL_ID_BYTES);
     out->entries = f->child_entries;
     out->bytes = f->child_bytes;
-    f->has_child = false;
+    return buf_check(&r->floor, "a path", e);
 }
 
 /* The child to enter next: the next one, or while seeking the last whose first
@@ -201,13 +216,15 @@ static int choose_child(struct tree_reader *r, struct tree_frame *f, struct chil
 {
     if (!f->has_child && next_child(f, e))
         return -1;
-    take_child(f, out);
+    if (take_child(r, f, out, e))
+        return -1;
     while (r->seeking && f->left) {
         if (next_child(f, e))
             return -1;
         if (compare_to_seek(r, &f->path) > 0)
             return 0; /* stays at hand */
-        take_child(f, out);
+        if (take_child(r, f, out, e))
+            return -1;
     }
     return 0;
 }
@@ -218,6 +235,7 @@ static int descend(struct tree_reader *r, struct err *e)
     if (!r->started) {
         r->started = true;
         r->entries = r->bytes = 0;
+        r->has_floor = false;
         r->first_known = false;
         if (r->root.entries && enter(r, r->root.level, r->root.id, r->root.entries, 0, e))
             return -1;

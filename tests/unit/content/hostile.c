@@ -351,6 +351,39 @@ static void what_is_behind_damage_can_be_read(void **state)
     shelf_done(&s);
 }
 
+/* Nodes that share their later children: without T1 there would be C(n + 7, 8)
+ * ways down, and each of them ends in damage that is skipped. */
+static void skipping_damage_ends(void **state)
+{
+    (void)state;
+    enum { WIDTH = 30 };
+    struct shelf s;
+    static struct child children[WIDTH];
+    static char paths[WIDTH][2];
+    struct entry en;
+    shelf_init(&s, NULL);
+    for (unsigned level = 1; level <= CONTENT_LEVEL_MAX; level++)
+        for (unsigned i = 0; i < WIDTH; i++) {
+            for (unsigned j = i; j < WIDTH; j++) {
+                paths[j][0] = (char)('a' + j);
+                /* Level 1 leads nowhere. */
+                uint8_t id = level == 1 ? 255 : (uint8_t)((level - 2) * WIDTH + j);
+                children[j] = (struct child){paths[j], id, 1, 0};
+            }
+            put_inner(&s, (uint8_t)((level - 1) * WIDTH + i), level, WIDTH - i, children + i);
+        }
+    struct tree_reader *t = open_tree(&s, (CONTENT_LEVEL_MAX - 1) * WIDTH, CONTENT_LEVEL_MAX, 1);
+    int errors = 0, rc;
+    while ((rc = tree_reader_next(t, &en, NULL)) != 0) {
+        assert_int_equal(rc, -1);
+        if (!tree_reader_skip_damage(t))
+            break;
+        assert_true(++errors < 10000);
+    }
+    tree_reader_free(t);
+    shelf_done(&s);
+}
+
 static void nothing_is_left_behind_a_damaged_top(void **state)
 {
     (void)state;
@@ -378,6 +411,7 @@ int main(void)
         cmocka_unit_test(heads_and_lengths_are_checked),
         cmocka_unit_test(nodes_are_bounded),
         cmocka_unit_test(what_is_behind_damage_can_be_read),
+        cmocka_unit_test(skipping_damage_ends),
         cmocka_unit_test(nothing_is_left_behind_a_damaged_top),
     };
     return cmocka_run_group_tests_name("content/hostile", tests, set_up, NULL);
