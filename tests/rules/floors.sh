@@ -46,13 +46,13 @@ function check_include(target,    other) {
     sub(/\/.*/, "", other)
     if (other == room)
         return
-    if (!(other in floor_of))
+    if (room in only && index(" " only[room] " ", " " other " ") == 0)
+        complain("include \"" target "\": room " room " may use only: " only[room])
+    else if (!(other in floor_of))
         complain("include \"" target "\": room " other " has no floor")
     else if (room in floor_of && floor_of[other] >= floor_of[room])
         complain("include \"" target "\": room " room " (floor " floor_of[room] \
                  ") may not look at " other " (floor " floor_of[other] ")")
-    if (room in only && index(" " only[room] " ", " " other " ") == 0)
-        complain("include \"" target "\": room " room " may use only: " only[room])
     if (target ~ /_test\.h$/)
         complain("include \"" target "\": it is for tests")
 }
