@@ -27,7 +27,7 @@
 /* No file system holds so much in one directory: a driver gone mad does. */
 #define TEXT_MAX ((size_t)16 << 30)
 /* Memory above this is given back when most of it is unused. */
-#define KEEP_BYTES ((size_t)1 << 20)
+#define KEEP_BYTES ((size_t)256 << 10)
 
 int names_init(struct names *n, struct err *e)
 {

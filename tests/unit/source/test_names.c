@@ -71,7 +71,7 @@ static void all_shapes_are_sorted(void **state)
     struct names n;
     assert_int_equal(names_init(&n, &e), 0);
     for (int shape = 0; shape < 5; shape++) {
-        for (unsigned i = 0; i < 3000; i++)
+        for (unsigned i = 0; i < 1000; i++)
             make_shape(shape, i);
         push_here(&n);
         assert_ascending(&n, 0);
@@ -119,7 +119,7 @@ static void memory_of_a_huge_directory_is_given_back(void **state)
     struct names_mark mark = names_mark(&n);
     assert_int_equal(unlink("one"), 0);
     char name[64];
-    const unsigned many = 100000;
+    const unsigned many = 20000;
     for (unsigned i = 0; i < many; i++) {
         (void)snprintf(name, sizeof name, "some-name-%08u", i * 2654435761u);
         touch(name);
@@ -127,11 +127,10 @@ static void memory_of_a_huge_directory_is_given_back(void **state)
     push_here(&n);
     assert_int_equal(n.count, many + 1);
     assert_ascending(&n, 1);
-    size_t huge = n.cap * sizeof *n.refs;
-    assert_true(huge < 4 * many * sizeof *n.refs);
+    assert_true(n.cap < 4 * many);
     names_pop(&n, mark);
-    assert_true(n.cap * sizeof *n.refs <= 1 << 20);
-    assert_true(n.text_cap <= 1 << 20);
+    assert_true(n.cap * sizeof *n.refs <= 256 << 10);
+    assert_true(n.text_cap <= 256 << 10);
     assert_string_equal(names_at(&n, 0), "one");
     names_done(&n);
 }

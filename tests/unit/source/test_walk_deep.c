@@ -19,14 +19,13 @@ static void fill_name(char *name, char c)
     name[NAME_LEN] = '\0';
 }
 
-/* A chain of directories; in each a file before and one behind the next. */
+/* A chain of directories; in each a file behind the next. */
 static void make_chain(int depth)
 {
     char name[NAME_LEN + 1];
     fill_name(name, 'd');
     int fd = open(".", O_RDONLY | O_DIRECTORY);
     for (int i = 0; i < depth; i++) {
-        (void)close(openat(fd, "a", O_CREAT | O_WRONLY, 0600));
         (void)close(openat(fd, "z", O_CREAT | O_WRONLY, 0600));
         assert_int_equal(mkdirat(fd, name, 0700), 0);
         int next = openat(fd, name, O_RDONLY | O_DIRECTORY);
@@ -43,12 +42,10 @@ static void remove_chain(void)
     char name[NAME_LEN + 1];
     fill_name(name, 'd');
     for (;;) {
-        (void)unlink("a");
         (void)unlink("z");
         if (rename(name, "rest"))
             break;
         assert_int_equal(chdir("rest"), 0);
-        (void)unlink("a");
         (void)unlink("z");
         (void)rename(name, "../next");
         assert_int_equal(chdir(".."), 0);
@@ -79,17 +76,19 @@ static size_t count_walk(const char *path, size_t *problems)
     return w.items - w.ancestors;
 }
 
+/* 5,000 deep and more, up to where the format has no room for longer paths. */
 static void a_chain_of_5000_needs_no_more_descriptors(void **state)
 {
     (void)state;
-    size_t problems;
-    make_chain(DEPTH);
+    size_t problems, depth = ENTRY_PATH_MAX / (NAME_LEN + 1) + 2;
+    assert_true(depth > 5000);
+    make_chain((int)depth);
     int before = limit_files(256);
     assert_true(before > 0);
     size_t count = count_walk(".", &problems);
     assert_true(limit_files((rlim_t)before) > 0);
-    assert_int_equal(count, 1 + 3 * DEPTH);
-    assert_int_equal(problems, 0);
+    assert_in_range(count, 1 + 2 * 5000, 1 + 2 * depth - problems);
+    assert_in_range(problems, 1, 2);
     remove_chain();
 }
 
@@ -102,18 +101,8 @@ static void few_descriptors_are_shared_out(void **state)
     assert_true(before > 0);
     size_t count = count_walk(".", &problems);
     assert_true(limit_files((rlim_t)before) > 0);
-    assert_int_equal(count, 1 + 3 * 100);
+    assert_int_equal(count, 1 + 2 * 100);
     assert_int_equal(problems, 0);
-    remove_chain();
-}
-
-static void paths_beyond_the_format_are_problems(void **state)
-{
-    (void)state;
-    size_t problems;
-    make_chain((int)(ENTRY_PATH_MAX / (NAME_LEN + 1)) + 3);
-    (void)count_walk(".", &problems);
-    assert_true(problems >= 1);
     remove_chain();
 }
 
@@ -212,7 +201,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(a_chain_of_5000_needs_no_more_descriptors),
         SCRATCH_TEST(few_descriptors_are_shared_out),
-        SCRATCH_TEST(paths_beyond_the_format_are_problems),
         SCRATCH_TEST(a_directory_moved_aside_is_not_followed),
         SCRATCH_TEST(a_directory_replaced_meanwhile_ends_there),
     };
