@@ -69,6 +69,9 @@ accepted 'the room that implements what is for tests'
 mkdir -p "$tree/src/vault"
 printf '# SPDX-License-Identifier: Apache-2.0\ndependencies: [dep_base, dep_content]\n' >"$tree/src/vault/meson.build"
 refused 'the vault links what decrypts'
+mkdir -p "$tree/src/store"
+printf '# SPDX-License-Identifier: Apache-2.0\ndependencies: [dep_base, dep_seal]\n' >"$tree/src/store/meson.build"
+refused 'the store links what decrypts'
 printf '\n' >"$tree/src/base/bare.h"
 refused 'no licence'
 printf 'lib = 1\n' >"$tree/src/base/meson.build"
