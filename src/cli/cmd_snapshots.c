@@ -170,6 +170,15 @@ static int load(struct listing *l, struct err *e)
 
 /* ---- showing them --------------------------------------------------------------- */
 
+static void put_tags(json_t *o, const struct snapshot *s)
+{
+    const char *tags[64]; /* the format's limit */
+    size_t count = s->tag_count < 64 ? s->tag_count : 64;
+    for (size_t t = 0; t < count; t++)
+        tags[t] = s->tags[t];
+    json_put_texts(o, "tags", tags, count);
+}
+
 static void emit(struct listing *l, size_t i)
 {
     const struct snapshot *s = &l->list.items[i];
@@ -183,10 +192,7 @@ static void emit(struct listing *l, size_t i)
     json_put_time(o, "time", s->received_ns);
     json_put_time(o, "client_time", s->client_time_ns);
     json_put_string(o, "machine", s->machine);
-    json_t *tags = json_array();
-    for (size_t t = 0; t < s->tag_count; t++)
-        (void)json_array_append_new(tags, json_string(s->tags[t]));
-    (void)json_object_set_new(o, "tags", tags);
+    put_tags(o, s);
     json_put_number(o, "entries", s->files);
     json_put_number(o, "bytes", s->bytes);
     json_put_number(o, "added_bytes", s->added_bytes);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Builds and prints JSON objects. Failing to allocate shows when the object is
- * printed: never half an object, and never silently none. */
+/* Builds and prints JSON objects. What cannot be allocated empties the object,
+ * its kind included, and what has no kind is printed as an error: never half an
+ * object, and never silently none. */
 #include "cli/json_out.h"
 
 #include "base/clock.h"
@@ -9,10 +10,16 @@
 
 #include <string.h>
 
+static void put(json_t *o, const char *field, json_t *value)
+{
+    if (json_object_set_new(o, field, value))
+        (void)json_object_clear(o);
+}
+
 json_t *json_object_of(const char *message_type)
 {
     json_t *o = json_object();
-    (void)json_object_set_new(o, "message_type", json_string(message_type));
+    put(o, "message_type", json_string(message_type));
     return o;
 }
 
@@ -77,9 +84,9 @@ void json_put_text(json_t *o, const char *field, const char *p, size_t len)
 {
     char name[64];
     bool clean;
-    (void)json_object_set_new(o, field, unicode_of(p, len, &clean));
+    put(o, field, unicode_of(p, len, &clean));
     if (!clean)
-        (void)json_object_set_new(o, b64_name(field, name), base64_of(p, len));
+        put(o, b64_name(field, name), base64_of(p, len));
 }
 
 void json_put_string(json_t *o, const char *field, const char *text)
@@ -91,29 +98,32 @@ void json_put_texts(json_t *o, const char *field, const char *const *items, size
 {
     char name[64];
     bool all_clean = true;
+    int failed = 0;
     json_t *texts = json_array(), *exact = json_array();
     for (size_t i = 0; i < count; i++) {
         bool clean;
-        (void)json_array_append_new(texts, unicode_of(items[i], strlen(items[i]), &clean));
-        (void)json_array_append_new(exact, base64_of(items[i], strlen(items[i])));
+        failed |= json_array_append_new(texts, unicode_of(items[i], strlen(items[i]), &clean));
+        failed |= json_array_append_new(exact, base64_of(items[i], strlen(items[i])));
         all_clean = all_clean && clean;
     }
-    (void)json_object_set_new(o, field, texts);
+    put(o, field, texts);
+    if (failed)
+        (void)json_object_clear(o);
     if (all_clean)
         json_decref(exact);
     else
-        (void)json_object_set_new(o, b64_name(field, name), exact);
+        put(o, b64_name(field, name), exact);
 }
 
 void json_put_number(json_t *o, const char *field, uint64_t n)
 {
     json_int_t v = n > INT64_MAX ? INT64_MAX : (json_int_t)n;
-    (void)json_object_set_new(o, field, json_integer(v));
+    put(o, field, json_integer(v));
 }
 
 void json_put_real(json_t *o, const char *field, double n)
 {
-    (void)json_object_set_new(o, field, json_real(n));
+    put(o, field, json_real(n));
 }
 
 void json_put_seconds(json_t *o, const char *field, int64_t ns)
@@ -123,14 +133,14 @@ void json_put_seconds(json_t *o, const char *field, int64_t ns)
 
 void json_put_bool(json_t *o, const char *field, bool yes)
 {
-    (void)json_object_set_new(o, field, json_boolean(yes));
+    put(o, field, json_boolean(yes));
 }
 
 void json_put_time(json_t *o, const char *field, int64_t ns)
 {
     char text[CLOCK_TEXT_BYTES];
     clock_format_utc(ns, text);
-    (void)json_object_set_new(o, field, json_string(text));
+    put(o, field, json_string(text));
 }
 
 void json_put_hex(json_t *o, const char *field, const uint8_t *p, size_t len)
@@ -138,7 +148,7 @@ void json_put_hex(json_t *o, const char *field, const uint8_t *p, size_t len)
     char hex[2 * ID_BYTES + 1];
     if (len <= ID_BYTES) {
         hex_encode(p, len, hex);
-        (void)json_object_set_new(o, field, json_string(hex));
+        put(o, field, json_string(hex));
     }
 }
 
@@ -153,7 +163,8 @@ void json_emit_locked(FILE *f, json_t *o)
     static const char failed[] = "{\"message_type\":\"error\",\"class\":\"no_memory\",\"message\":"
                                  "\"out of memory\",\"code\":1}";
     CLEANUP(buf_done) struct buf line = {0};
-    int rc = o ? json_dump_callback(o, append, &line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : -1;
+    bool whole = json_object_get(o, "message_type") != NULL;
+    int rc = whole ? json_dump_callback(o, append, &line, JSON_COMPACT | JSON_REAL_PRECISION(9)) : -1;
     buf_put_u8(&line, '\n');
     if (rc == 0 && !line.failed)
         (void)fwrite(line.data, 1, line.len, f);

@@ -14,7 +14,7 @@
 
 #include <jansson.h>
 
-json_t *json_object_of(const char *message_type); /* may be NULL: all below accept that */
+json_t *json_object_of(const char *message_type); /* what fails shows when it is printed */
 void json_put_text(json_t *o, const char *field, const char *p, size_t len);
 void json_put_string(json_t *o, const char *field, const char *text);
 void json_put_texts(json_t *o, const char *field, const char *const *items, size_t count);

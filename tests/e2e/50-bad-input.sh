@@ -73,7 +73,7 @@ step 'snapshots'
 refused 1 "no snapshot 'zzzz'" restore zzzz -t "$T/x"
 refused 1 "no snapshot" ls 0123456789abcdef0
 expect_status 0 "$ABRI" snapshots
-digit=$(grep -o '^[0-9a-f]' "$T/out" | sort | uniq -d | head -n 1) # 17 ids, 16 digits
+digit=$(sed -n 's/^\([0-9a-f]\)[0-9a-f]\{7\}  .*/\1/p' "$T/out" | sort | uniq -d | head -n 1) # 17 ids, 16 digits
 refused 1 'give more digits' restore "$digit" -t "$T/x"
 refused 1 'not in the snapshot' ls "latest:$T/src/none"
 refused 1 'not in the snapshot' restore "latest:$T/src/none" -t "$T/x"

@@ -67,7 +67,8 @@ typed() {
     command=$1
     shift
     : >"$T/screen"
-    script -q -e -f -c "$command; echo status=\$?" "$T/screen" >/dev/null <"$T/keys" &
+    # What a shell starts in the background ignores SIGINT unless told otherwise.
+    env --default-signal=INT script -q -e -f -c "trap : INT; $command; echo status=\$?" "$T/screen" >/dev/null <"$T/keys" &
     typist=$!
     exec 7>"$T/keys"
     asked=0
@@ -75,7 +76,8 @@ typed() {
         asked=$((asked + 1))
         tries=0
         until [ "$(grep -o 'of the vault: \|new vault: \|passphrase again: ' "$T/screen" | wc -l)" -ge "$asked" ]; do
-            kill -0 "$typist" 2>/dev/null || break
+            tries=$((tries + 1))
+            [ "$tries" -lt 20000 ] && kill -0 "$typist" 2>/dev/null || break
         done
         # Echo is off before the question is written.
         printf "$answer" >&7
