@@ -16,8 +16,8 @@ for format in "$golden"/[0-9]*; do
         id=$(jq -r .short_id "$T/out" | head -n 1)
         expect_status 0 "$ABRI" restore "$id:/tmp/abri-golden-tree" --target "$T/$name-$tag"
         "$golden/manifest" "$T/$name-$tag" >"$T/manifest"
-        grep -v 'user.note\|# file' "$format/$tag.manifest" >"$T/want"
-        grep -v 'user.note\|# file' "$T/manifest" >"$T/have"
+        grep -av 'user.note\|# file' "$format/$tag.manifest" >"$T/want"
+        grep -av 'user.note\|# file' "$T/manifest" >"$T/have"
         diff "$T/want" "$T/have" || fail "format $name, $tag: not as it was"
     done
 done
