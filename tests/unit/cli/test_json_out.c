@@ -69,7 +69,7 @@ static void base64_pads(void **state)
 {
     (void)state;
     static const char *const all[] = {"\xff", "/w==", "\xff\xfe", "//4=", "\xff\xfe\xfd", "//79",
-                                      "\xff" "abc", "/2FiYw=="};
+                                      "\xffzbc", "/3piYw=="};
     for (size_t i = 0; i < sizeof all / sizeof *all; i += 2) {
         json_t *o = json_object();
         json_put_string(o, "x", all[i]);
