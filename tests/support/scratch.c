@@ -39,9 +39,9 @@ static void empty_dir(int fd, const char *shown)
             continue;
         if (unlinkat(fd, name, 0) == 0)
             continue;
-        (void)fchmodat(fd, name, 0700, 0);
+        int opened = fchmodat(fd, name, 0700, 0); /* needed unless root */
         int sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (sub < 0)
+        if (opened || sub < 0)
             die("enter", name);
         empty_dir(sub, name);
         if (unlinkat(fd, name, AT_REMOVEDIR))
