@@ -64,17 +64,24 @@ static bool is_wanted(const struct entry *meta, const char *name)
     return false;
 }
 
+static int remove_one(const struct place *at, const char *name)
+{
+    char path[PLACE_PATH_BYTES];
+    return at->is_path ? removexattr(place_path(at, path), name) : fremovexattr(at->fd, name);
+}
+
 void apply_xattrs_clear(const struct place *at, const struct entry *meta)
 {
-    if (at->is_path)
-        return;
+    char path[PLACE_PATH_BYTES];
     CLEANUP_FREE char *names = mem_alloc(LIST_BYTES);
-    ssize_t len = names ? flistxattr(at->fd, names, LIST_BYTES) : 0;
+    ssize_t len = !names        ? 0
+                  : at->is_path ? listxattr(place_path(at, path), names, LIST_BYTES)
+                                : flistxattr(at->fd, names, LIST_BYTES);
     for (ssize_t i = 0; i < len; i += (ssize_t)strlen(names + i) + 1) {
         const char *name = names + i;
         /* Labels of security modules belong to this system, not to the backup. */
         bool ours = begins(name, "user.") || begins(name, ACL_PREFIX);
-        if (ours && !is_wanted(meta, name) && fremovexattr(at->fd, name))
+        if (ours && !is_wanted(meta, name) && remove_one(at, name))
             report(at, name, errno);
     }
 }

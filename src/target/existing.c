@@ -54,30 +54,34 @@ enum target_decision existing_decide(const struct target *t, const struct entry 
     return skip ? TARGET_SKIP : TARGET_WRITE;
 }
 
-/* An immutable file cannot be unlinked, and restored files may be immutable.
- * The flag is cleared only where no other name shares the file (T2). */
-static bool clear_immutable(int dirfd, const char *name)
+/* An immutable file cannot be unlinked, and restored files may be immutable. The
+ * flag is lifted for the unlink; other names of the file get it back (T2). */
+static int remove_locked(int dirfd, const char *name, int how)
 {
+    const int locks = FS_IMMUTABLE_FL | FS_APPEND_FL;
     CLEANUP(file_close)
     int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    struct stat st;
     int flags = 0;
-    if (fd < 0 || fstat(fd, &st) || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
-        return false;
-    if (S_ISREG(st.st_mode) && st.st_nlink != 1)
-        return false;
-    if (ioctl(fd, FS_IOC_GETFLAGS, &flags) || !(flags & (FS_IMMUTABLE_FL | FS_APPEND_FL)))
-        return false;
-    flags &= ~(FS_IMMUTABLE_FL | FS_APPEND_FL);
-    return ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+    if (fd < 0 || ioctl(fd, FS_IOC_GETFLAGS, &flags) || !(flags & locks)) {
+        errno = EPERM;
+        return -1;
+    }
+    int lifted = flags & ~locks;
+    if (ioctl(fd, FS_IOC_SETFLAGS, &lifted))
+        return -1;
+    int rc = unlinkat(dirfd, name, how);
+    int saved = errno;
+    (void)ioctl(fd, FS_IOC_SETFLAGS, &flags);
+    errno = saved;
+    return rc;
 }
 
 int existing_remove(int dirfd, const char *name, bool is_dir, struct err *e)
 {
     int how = is_dir ? AT_REMOVEDIR : 0;
     int rc = unlinkat(dirfd, name, how);
-    if (rc && errno == EPERM && clear_immutable(dirfd, name))
-        rc = unlinkat(dirfd, name, how);
+    if (rc && errno == EPERM)
+        rc = remove_locked(dirfd, name, how);
     if (rc == 0 || errno == ENOENT)
         return 0;
     if (errno == ENOTEMPTY || errno == EEXIST)

@@ -87,6 +87,7 @@ static int finish(struct target_dir *d, int dirfd, const char *name, const struc
                        .name = name,
                        .fd = fd,
                        .is_path = true,
+                       .had_xattrs = d->inherits_acl,
                        .uid = st.st_uid,
                        .gid = st.st_gid,
                        .mode = st.st_mode & 07777};
