@@ -3,7 +3,8 @@
  * Everything that can be verified without a key and without reading frames:
  * identity, certificates, envelopes, packs' ends. Records are in
  * check_records.c, frames in scrub.c. Goes on after damage, so that one report
- * names all of it; repairs nothing.
+ * names all of it; repairs nothing. Objects with names that mean nothing are
+ * ignored, as the format says.
  */
 #include "base/mem.h"
 #include "vault/certificate_format.h"
@@ -116,37 +117,6 @@ static int check_small_objects(struct check *c, struct err *e)
     return 0;
 }
 
-/* ---- names that mean nothing ------------------------------------------------------------ */
-
-static bool is_small_object(const char *name)
-{
-    static const char *const dirs[] = {"keys/", "recipients/", "writers/", "sessions/"};
-    static const enum vault_kind kinds[] = {VAULT_KEY, VAULT_RECIPIENTS, VAULT_WRITER,
-                                            VAULT_SESSION};
-    char full[OBJECT_NAME_BYTES];
-    for (size_t i = 0; i < 4; i++) {
-        size_t len = strlen(dirs[i]);
-        if (strncmp(name, dirs[i], len) == 0)
-            return object_name(kinds[i], name + len, full, NULL) == 0;
-    }
-    return false;
-}
-
-static int check_name(void *arg, const char *name, uint64_t len, struct err *e)
-{
-    struct check *c = arg;
-    uint8_t id[ID_BYTES];
-    uint64_t sequence;
-    (void)len;
-    (void)e;
-    if (strcmp(name, "vault") == 0 || strcmp(name, "keeper") == 0 ||
-        strncmp(name, "index/", 6) == 0 || pack_name_decode(name, id) ||
-        record_name_decode(name, &sequence) || is_small_object(name))
-        return 0;
-    damage_report(&c->damage, name, "nothing in a vault has this name");
-    return 0;
-}
-
 /* ---- packs ---------------------------------------------------------------------------------- */
 
 static int check_pack(struct check *c, uint32_t number, struct err *e)
@@ -161,6 +131,8 @@ static int check_pack(struct check *c, uint32_t number, struct err *e)
         char name[PACK_NAME_BYTES];
         pack_name(p->id, name);
         rc = note(c, name, &why, e);
+    } else if (contents.footer.origin_count && origins_add(&c->origins, number, &contents.footer, e)) {
+        rc = -1;
     } else {
         c->frames_of[number] = contents.footer.count;
         c->stats.frames += contents.footer.count;
@@ -184,6 +156,7 @@ static int check_packs(struct check *c, struct err *e)
     for (uint32_t i = 0; i < c->pack_count; i++)
         if (pack_set_at(&v->packs, i)->seen == v->refresh && check_pack(c, i, e))
             return -1;
+    origins_sort(&c->origins);
     return 0;
 }
 
@@ -192,11 +165,11 @@ int vault_check(struct vault *v, vault_damage *damaged, void *arg,
 {
     struct check c = {.vault = v, .damage = {.each = damaged, .arg = arg}};
     int rc = check_identity(&c, e) || check_small_objects(&c, e) ||
-                     store_list(v->store, "", check_name, &c, e) || check_packs(&c, e) ||
-                     check_records(&c, e)
+                     check_packs(&c, e) || check_records(&c, e)
                  ? -1
                  : 0;
     mem_free(c.frames_of);
+    origins_done(&c.origins);
     c.stats.damaged = c.damage.count;
     *stats = c.stats;
     return rc;

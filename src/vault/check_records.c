@@ -6,8 +6,10 @@
  * it is reported itself.
  */
 #include "base/mem.h"
+#include "vault/certificate_format.h"
 #include "vault/check_internal.h"
 #include "vault/record_read.h"
+#include "vault/refset_format.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -89,16 +91,32 @@ static int check_writer_chain(struct records *r, struct err *e)
 
 /* ---- references ----------------------------------------------------------------------- */
 
+/* Of a pack that is not there: how many of its referenced frames are not
+ * found in other packs, either. */
+static uint32_t count_lost(const struct check *c, const struct refset_pack *p)
+{
+    uint32_t lost = 0;
+    for (uint32_t i = 0; i < p->frame_count; i++) {
+        if (!refset_bit(p->bits, i))
+            continue;
+        const struct origin *o = origins_find(&c->origins, p->pack, i);
+        lost += !o || c->frames_of[o->now_pack] == CHECK_NO_FOOTER;
+    }
+    return lost;
+}
+
 static void check_ref(struct records *r, const struct refset_pack *p)
 {
     struct check *c = r->check;
     char name[PACK_NAME_BYTES], text[PACK_NAME_BYTES + 64];
     uint32_t number = pack_set_find(&c->vault->packs, p->pack);
     uint32_t frames = number < c->pack_count ? c->frames_of[number] : CHECK_NO_FOOTER;
+    uint32_t lost = frames == CHECK_NO_FOOTER ? count_lost(c, p) : 0;
     pack_name(p->pack, name);
-    if (frames == CHECK_NO_FOOTER)
-        (void)snprintf(text, sizeof text, "needs %s, which is missing or damaged", name);
-    else if (frames != p->frame_count)
+    if (lost)
+        (void)snprintf(text, sizeof text, "needs %" PRIu32 " frames of %s, which is missing or damaged",
+                       lost, name);
+    else if (frames != CHECK_NO_FOOTER && frames != p->frame_count)
         (void)snprintf(text, sizeof text, "counts %" PRIu32 " frames in %s, which has %" PRIu32,
                        p->frame_count, name, frames);
     else
@@ -120,15 +138,23 @@ static int check_refs(struct records *r, struct err *e)
     return 0;
 }
 
-static void check_session(struct records *r)
+/* The session whose key sealed the root must be there, and the same writer's. */
+static int check_session(struct records *r, struct err *e)
 {
-    char hex[2 * UID_BYTES + 1], name[OBJECT_NAME_BYTES];
-    struct store_reader *o = NULL;
-    hex_encode(r->record.w.session, UID_BYTES, hex);
-    if (object_name(VAULT_SESSION, hex, name, NULL) ||
-        store_open(r->check->vault->store, name, &o, NULL))
-        say(r, "its session's key is missing: it cannot be opened");
-    store_reader_close(o);
+    char name[2 * UID_BYTES + 1];
+    struct envelope n;
+    struct err why = ERR_INIT;
+    CLEANUP(buf_done) struct buf b = {0};
+    hex_encode(r->record.w.session, UID_BYTES, name);
+    int rc = vault_get(r->check->vault, VAULT_SESSION, name, &b, &why);
+    if (!rc)
+        rc = envelope_decode(b.data, b.len, &n, &why);
+    if (!rc && memcmp(n.writer, r->record.w.writer, UID_BYTES) != 0)
+        rc = err_set(&why, ERR_DAMAGED, "it belongs to another writer");
+    if (!rc)
+        return 0;
+    err_wrap(&why, "its session's key");
+    return damage_note(&r->check->damage, r->name, &why, e);
 }
 
 /* -1 only if the check cannot go on. */
@@ -144,8 +170,7 @@ static int check_record(struct records *r, uint64_t sequence, struct err *e)
         return damage_note(&c->damage, r->name, &why, e);
     c->stats.bytes_read += r->record.bytes.len;
     check_keeper_chain(r);
-    check_session(r);
-    return check_writer_chain(r, e) ? -1 : check_refs(r, e);
+    return check_session(r, e) || check_writer_chain(r, e) || check_refs(r, e) ? -1 : 0;
 }
 
 int check_records(struct check *c, struct err *e)

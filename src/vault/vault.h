@@ -148,8 +148,8 @@ bool session_refer(struct session *s, const uint8_t id[ID_BYTES]);
 
 /* Appends a frame. `buf` has FRAME_HEADER_BYTES of room before the `len`
  * sealed bytes; the header is written there, and the whole goes to the pack in
- * one write. The pack is sealed and synced when it is full, by the caller that
- * fills it; others go on with the next pack meanwhile. */
+ * one write. The pack is sealed and synced when it is full, by the caller whose
+ * frame completes it; others go on with the next pack meanwhile. */
 MUST_CHECK int session_add(struct session *s, const struct frame *f, uint8_t *buf, uint32_t len,
                            struct err *e);
 
@@ -244,14 +244,17 @@ struct vault_check_stats {
 
 /* Structure: the vault object, certificates, session envelopes' signatures,
  * every record and its chain, every pack's header, footer and length, every
- * reference set against the footers, frame headers not read. Damage is
+ * reference set against the footers (moved frames are followed), frame headers
+ * not read. Objects with names that mean nothing are ignored. Damage is
  * reported and counted; -1 only if the check itself cannot go on. */
 MUST_CHECK int vault_check(struct vault *v, vault_damage *damaged, void *arg,
                            struct vault_check_stats *stats, struct err *e);
 
 /* One pack, every byte: hashes each frame against the footer. `each` gets
  * every frame (ok or not) with its stored bytes, for a caller that can open
- * seals; bytes is NULL if the frame lies beyond the end of the file. */
+ * seals; bytes is NULL if the frame lies beyond the end of the file. Where the
+ * footer itself is damaged, `each` gets the frames that can be recognized, not
+ * intact, numbered as they come. Adds to `stats`, which the caller zeroes. */
 typedef int vault_each_frame(void *arg, const struct frame_loc *loc, const struct frame *f,
                              const uint8_t *sealed, bool intact, struct err *e);
 MUST_CHECK int vault_scrub_pack(struct vault *v, uint32_t pack, vault_each_frame *each, void *arg,
