@@ -7,10 +7,10 @@
 
 #include <string.h>
 
-#define RECIPIENTS_MAX 64u
-#define RECIPIENT_BYTES (32u + 112u)
+#define RECIPIENTS_MAX     64u
+#define RECIPIENT_BYTES    (32u + 112u)
 #define ENVELOPE_BOX_BYTES (32u + 80u)
-#define MACHINE_MAX 255u
+#define MACHINE_MAX        255u
 
 int certificate_decode(const uint8_t *p, size_t len, const uint8_t owner_pk[SIGN_PUBLIC_BYTES],
                        struct certificate *out, struct err *e)
@@ -61,8 +61,7 @@ bool envelope_is_signed(const struct envelope *n, const uint8_t writer_pk[SIGN_P
 }
 
 int recipients_verify(const uint8_t *p, size_t len, const uint8_t vault[UID_BYTES],
-                      uint64_t generation, const uint8_t owner_pk[SIGN_PUBLIC_BYTES],
-                      struct err *e)
+                      uint64_t generation, const uint8_t owner_pk[SIGN_PUBLIC_BYTES], struct err *e)
 {
     struct cursor c = cursor_of(p, len);
     uint8_t id[UID_BYTES];

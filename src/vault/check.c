@@ -131,7 +131,8 @@ static int check_pack(struct check *c, uint32_t number, struct err *e)
         char name[PACK_NAME_BYTES];
         pack_name(p->id, name);
         rc = note(c, name, &why, e);
-    } else if (contents.footer.origin_count && origins_add(&c->origins, number, &contents.footer, e)) {
+    } else if (contents.footer.origin_count &&
+               origins_add(&c->origins, number, &contents.footer, e)) {
         rc = -1;
     } else {
         c->frames_of[number] = contents.footer.count;
@@ -160,12 +161,12 @@ static int check_packs(struct check *c, struct err *e)
     return 0;
 }
 
-int vault_check(struct vault *v, vault_damage *damaged, void *arg,
-                struct vault_check_stats *stats, struct err *e)
+int vault_check(struct vault *v, vault_damage *damaged, void *arg, struct vault_check_stats *stats,
+                struct err *e)
 {
     struct check c = {.vault = v, .damage = {.each = damaged, .arg = arg}};
-    int rc = check_identity(&c, e) || check_small_objects(&c, e) ||
-                     check_packs(&c, e) || check_records(&c, e)
+    int rc = check_identity(&c, e) || check_small_objects(&c, e) || check_packs(&c, e) ||
+                     check_records(&c, e)
                  ? -1
                  : 0;
     mem_free(c.frames_of);

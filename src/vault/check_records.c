@@ -78,7 +78,8 @@ static int check_writer_chain(struct records *r, struct err *e)
     if (!last)
         return -1;
     if (w->sequence <= last->sequence)
-        say(r, "the writer's sequence does not ascend: an old record again, or two writers with one key");
+        say(r, "the writer's sequence does not ascend: an old record again, or two writers with "
+               "one key");
     else if (w->sequence == 1 && !bytes_are_zero(w->previous, ID_BYTES))
         say(r, "the writer's first record names one before it");
     else if (last->sequence && w->sequence == last->sequence + 1 &&
@@ -114,8 +115,8 @@ static void check_ref(struct records *r, const struct refset_pack *p)
     uint32_t lost = frames == CHECK_NO_FOOTER ? count_lost(c, p) : 0;
     pack_name(p->pack, name);
     if (lost)
-        (void)snprintf(text, sizeof text, "needs %" PRIu32 " frames of %s, which is missing or damaged",
-                       lost, name);
+        (void)snprintf(text, sizeof text,
+                       "needs %" PRIu32 " frames of %s, which is missing or damaged", lost, name);
     else if (frames != CHECK_NO_FOOTER && frames != p->frame_count)
         (void)snprintf(text, sizeof text, "counts %" PRIu32 " frames in %s, which has %" PRIu32,
                        p->frame_count, name, frames);

@@ -10,7 +10,7 @@
 static const char config_magic[8] = "abri.VLT";
 static const char keeper_magic[8] = "abri.KPR";
 #define CONFIG_SIGNED (CONFIG_BYTES - SIGN_BYTES)
-#define FLAG_SHARED 1u
+#define FLAG_SHARED   1u
 
 static void chunking_fields(struct vault_chunking *c, uint32_t *out[8])
 {
@@ -58,7 +58,8 @@ int config_decode(const uint8_t *p, size_t len, struct vault_info *out, struct e
     if (!sign_verify(info.owner_pk, "vault", p, CONFIG_SIGNED, signature))
         return err_set(e, ERR_DAMAGED, "the owner's signature does not match");
     if (flags & ~FLAG_SHARED)
-        return err_set(e, ERR_NEWER, "a vault with unknown flags (%#x); update abri to use it", flags);
+        return err_set(e, ERR_NEWER, "a vault with unknown flags (%#x); update abri to use it",
+                       flags);
     info.shared = flags & FLAG_SHARED;
     *out = info;
     return 0;

@@ -25,7 +25,7 @@ static int compare_entries(const struct index_entry *x, const struct index_entry
  * buckets of a few entries; entries themselves are not moved ----------------- */
 
 #define BUCKET_ENTRIES 4u
-#define BUCKET_SMALL 32u
+#define BUCKET_SMALL   32u
 
 struct ordering {
     uint32_t *order; /* numbers of the entries, ascending by entry */
@@ -96,8 +96,7 @@ static void sort_all(struct ordering *o, struct index_entry *n, size_t count)
     }
 }
 
-static int write_entries(struct index_writer *w, struct index_entry *n, size_t count,
-                         struct err *e)
+static int write_entries(struct index_writer *w, struct index_entry *n, size_t count, struct err *e)
 {
     CLEANUP(ordering_done) struct ordering o = {0};
     if (ordering_init(&o, count, e))
@@ -200,8 +199,7 @@ static int batch_room(struct batch *b, size_t more, struct err *e)
     return 0;
 }
 
-static int batch_take(struct batch *b, uint32_t number, const struct pack_footer *f,
-                      struct err *e)
+static int batch_take(struct batch *b, uint32_t number, const struct pack_footer *f, struct err *e)
 {
     if (batch_room(b, f->count, e))
         return -1;

@@ -99,7 +99,7 @@ void index_pack_decode(const uint8_t in[static INDEX_PACK_BYTES], struct index_p
     out->kind = (enum frame_kind)in[52];
 }
 
-#define RESTS (INDEX_BLOCK_ENTRIES * 8u)
+#define RESTS      (INDEX_BLOCK_ENTRIES * 8u)
 #define REST_BYTES (INDEX_ENTRY_BYTES - 8u)
 
 void index_block_put(uint8_t block[static INDEX_BLOCK_BYTES], uint32_t i,
@@ -133,8 +133,8 @@ int index_block_compare(const uint8_t block[static INDEX_BLOCK_BYTES], uint32_t 
 }
 
 #define BLOCK_NUMBER (INDEX_BLOCK_BYTES - 16)
-#define BLOCK_COUNT (INDEX_BLOCK_BYTES - 12)
-#define BLOCK_HASH (INDEX_BLOCK_BYTES - 8)
+#define BLOCK_COUNT  (INDEX_BLOCK_BYTES - 12)
+#define BLOCK_HASH   (INDEX_BLOCK_BYTES - 8)
 
 void index_block_seal(uint8_t block[static INDEX_BLOCK_BYTES], uint32_t number, uint32_t count)
 {

@@ -24,12 +24,12 @@
 #include "base/bytes.h"
 #include "vault/vault.h"
 
-#define INDEX_ENTRY_BYTES 48u
-#define INDEX_BLOCK_BYTES 4096u
+#define INDEX_ENTRY_BYTES   48u
+#define INDEX_BLOCK_BYTES   4096u
 #define INDEX_BLOCK_ENTRIES 85u
-#define INDEX_PACK_BYTES 56u
-#define INDEX_HEADER_FIXED 72u
-#define INDEX_ENTRIES_MAX ((uint64_t)UINT32_MAX * 16)
+#define INDEX_PACK_BYTES    56u
+#define INDEX_HEADER_FIXED  72u
+#define INDEX_ENTRIES_MAX   ((uint64_t)UINT32_MAX * 16)
 
 struct index_entry {
     uint8_t id[ID_BYTES];

@@ -13,7 +13,7 @@ struct head {
     const struct index_run *run;
     uint64_t position;
     struct index_entry entry; /* at that position */
-    uint32_t *renumber;   /* the run's pack numbers to those of the result */
+    uint32_t *renumber;       /* the run's pack numbers to those of the result */
 };
 
 struct merge {

@@ -184,8 +184,8 @@ static uint32_t guess_in(const struct index_run *r, uint64_t block, uint32_t cou
 }
 
 /* The first of `count` entries that is not below `id`, from a guess on. */
-static uint32_t lower_bound(const uint8_t *block, uint32_t count, uint32_t guess,
-                            const uint8_t *id, uint64_t key)
+static uint32_t lower_bound(const uint8_t *block, uint32_t count, uint32_t guess, const uint8_t *id,
+                            uint64_t key)
 {
     uint32_t i = guess;
     while (i > 0 && index_block_fence(block, i - 1) >= key)

@@ -26,8 +26,9 @@ int object_head_check(struct cursor *c, const char magic[static 8], const char *
         return err_set(e, ERR_DAMAGED, "does not begin as %s does", what);
     uint32_t version = get_u32(head + 8);
     if (version > OBJECT_VERSION)
-        return err_set(e, ERR_NEWER, "%s was written by a newer abri (format %u); update abri to use it",
-                       what, version);
+        return err_set(e, ERR_NEWER,
+                       "%s was written by a newer abri (format %u); update abri to use it", what,
+                       version);
     if (version != OBJECT_VERSION)
         return err_set(e, ERR_DAMAGED, "%s of format %u, which never existed", what, version);
     return 0;

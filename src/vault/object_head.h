@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 
 #define OBJECT_HEAD_BYTES 12u
-#define OBJECT_VERSION 1u
+#define OBJECT_VERSION    1u
 
 void object_head_put(struct buf *b, const char magic[static 8]);
 void object_head_encode(uint8_t out[static OBJECT_HEAD_BYTES], const char magic[static 8]);

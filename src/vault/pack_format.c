@@ -157,7 +157,8 @@ static int take_section(struct pack_footer *f, struct cursor *c, struct err *e)
     if (type == SECTION_ORIGINS)
         return take_origins(f, p, len, e);
     if (type & SECTION_REQUIRED)
-        return err_set(e, ERR_NEWER, "footer: was written by a newer abri (section %u); update abri to use it",
+        return err_set(e, ERR_NEWER,
+                       "footer: was written by a newer abri (section %u); update abri to use it",
                        type);
     return 0;
 }

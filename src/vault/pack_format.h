@@ -10,13 +10,13 @@
 #include "base/bytes.h"
 #include "vault/vault.h"
 
-#define PACK_HEADER_BYTES 64u
+#define PACK_HEADER_BYTES  64u
 #define PACK_TRAILER_BYTES 12u
-#define PACK_ROW_BYTES 76u
-#define PACK_ORIGIN_BYTES 40u
-#define PACK_FOOTER_MAX ((uint32_t)64 << 20)
+#define PACK_ROW_BYTES     76u
+#define PACK_ORIGIN_BYTES  40u
+#define PACK_FOOTER_MAX    ((uint32_t)64 << 20)
 /* What fits into such a footer; bounds every bitmap over a pack's frames. */
-#define PACK_FRAMES_MAX (PACK_FOOTER_MAX / PACK_ROW_BYTES)
+#define PACK_FRAMES_MAX  (PACK_FOOTER_MAX / PACK_ROW_BYTES)
 #define FRAME_SEALED_MIN 21u
 
 struct pack_header {

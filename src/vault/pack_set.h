@@ -12,10 +12,10 @@
 
 #include <stdatomic.h>
 
-#define PACK_NONE UINT32_MAX
-#define PACK_SEGMENTS 20u
+#define PACK_NONE          UINT32_MAX
+#define PACK_SEGMENTS      20u
 #define PACK_SEGMENT_FIRST 256u
-#define PACK_SET_MAX ((PACK_SEGMENT_FIRST << PACK_SEGMENTS) - PACK_SEGMENT_FIRST)
+#define PACK_SET_MAX       ((PACK_SEGMENT_FIRST << PACK_SEGMENTS) - PACK_SEGMENT_FIRST)
 
 struct pack {
     uint8_t id[ID_BYTES];

@@ -132,8 +132,8 @@ static int read_located(struct vault *v, const char *name, const struct frame_lo
     return rc;
 }
 
-int vault_read_frame(struct vault *v, const struct frame_loc *loc, uint8_t *buf,
-                     struct frame *out, struct err *e)
+int vault_read_frame(struct vault *v, const struct frame_loc *loc, uint8_t *buf, struct frame *out,
+                     struct err *e)
 {
     if (loc->pack >= atomic_load_explicit(&v->packs.count, memory_order_acquire) ||
         loc->len > FRAME_SEALED_MAX)

@@ -10,13 +10,13 @@
 #include "base/bytes.h"
 #include "vault/vault.h"
 
-#define RECORD_HEAD_BYTES 24u
+#define RECORD_HEAD_BYTES   24u
 #define RECORD_KEEPER_BYTES 144u
-#define RECORD_ROOT_MAX ((size_t)1 << 20)
-#define RECORD_WRITER_MAX ((uint32_t)(RECORD_ROOT_MAX + (64u << 10)))
-#define RECORD_REFS_MAX ((uint32_t)1 << 30)
-#define RECORD_TAGS_MAX 64u
-#define RECORD_TAG_BYTES 255u
+#define RECORD_ROOT_MAX     ((size_t)1 << 20)
+#define RECORD_WRITER_MAX   ((uint32_t)(RECORD_ROOT_MAX + (64u << 10)))
+#define RECORD_REFS_MAX     ((uint32_t)1 << 30)
+#define RECORD_TAGS_MAX     64u
+#define RECORD_TAG_BYTES    255u
 
 struct record_head {
     uint32_t w_len, k_len, r_len;

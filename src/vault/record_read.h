@@ -12,7 +12,7 @@ struct record {
     struct record_head head;
     struct record_w w; /* borrows from `bytes` */
     struct record_k k;
-    uint8_t id[ID_BYTES];        /* H(W) */
+    uint8_t id[ID_BYTES];       /* H(W) */
     uint8_t k_hash[HASH_BYTES]; /* H(K) */
 };
 

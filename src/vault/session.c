@@ -19,7 +19,7 @@
 
 #define DATA_TARGET (UINT32_C(32) << 20)
 #define META_TARGET (UINT32_C(8) << 20)
-#define TARGET_MAX (UINT32_C(1) << 30)
+#define TARGET_MAX  (UINT32_C(1) << 30)
 
 static int check_envelope(struct vault *v, const uint8_t *session, struct err *e)
 {

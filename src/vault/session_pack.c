@@ -13,9 +13,9 @@
 
 #include <string.h>
 
-#define PACK_END_MAX UINT64_C(0xe0000000) /* frames end here: the footer fits behind */
+#define PACK_END_MAX     UINT64_C(0xe0000000) /* frames end here: the footer fits behind */
 #define PACK_FRAMES_FULL (UINT32_C(1) << 18)
-#define HINT_BYTES (UINT64_C(4) << 20)
+#define HINT_BYTES       (UINT64_C(4) << 20)
 
 int session_fail(struct session *s, const struct err *why, struct err *e)
 {
@@ -100,8 +100,7 @@ static int rows_room(struct session_pack *p, struct err *e)
 }
 
 /* The chunk's entry in the table, new or claimed before. */
-static int entry_for(struct session *s, const uint8_t *id, struct index_entry **out,
-                     struct err *e)
+static int entry_for(struct session *s, const uint8_t *id, struct index_entry **out, struct err *e)
 {
     *out = session_table_find(&s->table, id);
     if (!*out)
@@ -259,8 +258,7 @@ static int check_frame(const struct frame *f, uint32_t len, struct err *e)
     return 0;
 }
 
-int session_add(struct session *s, const struct frame *f, uint8_t *buf, uint32_t len,
-                struct err *e)
+int session_add(struct session *s, const struct frame *f, uint8_t *buf, uint32_t len, struct err *e)
 {
     struct place at = {0};
     struct pack_row row = {0};

@@ -20,13 +20,13 @@
 #include "store/store.h"
 
 #define VAULT_FORMAT 1
-#define ID_BYTES 32  /* chunk ids, pack ids, snapshot ids */
-#define UID_BYTES 16 /* vault, writer and session ids: random */
+#define ID_BYTES     32 /* chunk ids, pack ids, snapshot ids */
+#define UID_BYTES    16 /* vault, writer and session ids: random */
 
 /* Chunk cutting parameters: fixed for the life of a vault, so that all its
  * writers cut alike. All in bytes; see chunk.h for their use. */
 struct vault_chunking {
-    uint32_t small_max;   /* files up to this size are bundled */
+    uint32_t small_max; /* files up to this size are bundled */
     uint32_t bundle_min, bundle_avg, bundle_max;
     uint32_t cdc_min, cdc_avg, cdc_max; /* avg is a power of two */
     uint32_t fixed;                     /* for disk images; a power of two */
@@ -88,7 +88,7 @@ struct frame {
 };
 
 #define FRAME_HEADER_BYTES 72u
-#define FRAME_SEALED_MAX ((uint32_t)17 << 20) /* sealed bytes of one frame */
+#define FRAME_SEALED_MAX   ((uint32_t)17 << 20) /* sealed bytes of one frame */
 
 /* Where a frame lies. `pack` counts within the opened vault: valid until
  * vault_close, meaningless to anyone else. */
@@ -112,7 +112,7 @@ MUST_CHECK int vault_refresh(struct vault *v, vault_damage *damaged, void *arg, 
 bool vault_find(struct vault *v, const uint8_t id[ID_BYTES], struct frame_loc *out);
 /* The pack's id, and how many frames it has. */
 const uint8_t *vault_pack_id(struct vault *v, uint32_t pack);
-uint32_t vault_pack_count(struct vault *v); /* packs are 0 … count − 1 */
+uint32_t vault_pack_count(struct vault *v);                 /* packs are 0 … count − 1 */
 uint32_t vault_pack_frames(struct vault *v, uint32_t pack); /* 0 if its footer is damaged */
 
 /* Reads header and sealed bytes into `buf` (at least FRAME_HEADER_BYTES +
@@ -164,17 +164,17 @@ MUST_CHECK int session_flush(struct session *s, struct err *e);
 
 /* What the keeper may see of a snapshot, supplied by the writer. */
 struct snapshot_draft {
-    int64_t client_time_ns;      /* a label, never trusted */
-    const char *machine;         /* at most 255 bytes */
-    uint8_t group[UID_BYTES];    /* keyed hash of host and paths: what belongs together */
-    const char *const *tags;     /* labels in clear, each at most 255 bytes */
-    size_t tag_count;            /* at most 64 */
-    uint64_t files, bytes;       /* entries and plain bytes of the whole snapshot */
-    uint8_t suspicion;           /* 0 = none measured … 255 */
-    bool incomplete;             /* some items could not be read */
+    int64_t client_time_ns;   /* a label, never trusted */
+    const char *machine;      /* at most 255 bytes */
+    uint8_t group[UID_BYTES]; /* keyed hash of host and paths: what belongs together */
+    const char *const *tags;  /* labels in clear, each at most 255 bytes */
+    size_t tag_count;         /* at most 64 */
+    uint64_t files, bytes;    /* entries and plain bytes of the whole snapshot */
+    uint8_t suspicion;        /* 0 = none measured … 255 */
+    bool incomplete;          /* some items could not be read */
     uint64_t root_nonce;
     uint8_t root_id[ID_BYTES];
-    const uint8_t *root;         /* sealed; at most 1 MiB */
+    const uint8_t *root; /* sealed; at most 1 MiB */
     size_t root_len;
 };
 
@@ -191,8 +191,8 @@ void session_end(struct session *s);
 
 struct snapshot {
     uint8_t id[ID_BYTES];
-    uint64_t seq;               /* given by the keeper, ascending */
-    int64_t received_ns;        /* by the keeper's clock */
+    uint64_t seq;        /* given by the keeper, ascending */
+    int64_t received_ns; /* by the keeper's clock */
     int64_t client_time_ns;
     uint8_t writer[UID_BYTES];
     uint8_t session[UID_BYTES]; /* whose key sealed the root */

@@ -22,8 +22,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define INDEX_RUNS_MAX 8u                 /* more are merged */
-#define INDEX_BATCH ((size_t)256 << 10)   /* entries of a run built in memory */
+#define INDEX_RUNS_MAX 8u                  /* more are merged */
+#define INDEX_BATCH    ((size_t)256 << 10) /* entries of a run built in memory */
 
 struct reader_cache; /* read_frame.c */
 struct writer_cert;  /* writers.c */

@@ -91,9 +91,14 @@ static void record_seeds(void)
     struct sign_key key;
     static const uint8_t seed[SIGN_SEED_BYTES];
     sign_key_from_seed(seed, &key);
-    struct record_w w = {.sequence = 1, .machine = (const uint8_t *)"m", .machine_len = 1,
-                         .tags = (const uint8_t *)"\1a\2bc", .tags_len = 5, .tag_count = 2,
-                         .root = (const uint8_t *)"root", .root_len = 4};
+    struct record_w w = {.sequence = 1,
+                         .machine = (const uint8_t *)"m",
+                         .machine_len = 1,
+                         .tags = (const uint8_t *)"\1a\2bc",
+                         .tags_len = 5,
+                         .tag_count = 2,
+                         .root = (const uint8_t *)"root",
+                         .root_len = 4};
     struct record_k k = {.sequence = 1};
     refs(&r);
     record_w_put(&w_bytes, &w, &key);
@@ -123,8 +128,11 @@ static void index_seed(uint32_t count, const char *name)
     if (index_write_begin(&w, NULL, vault, packs, 2, count, NULL))
         die("index");
     for (uint32_t i = 0; i < count; i++) {
-        struct index_entry n = {.id = {(uint8_t)(i * 256 / count), (uint8_t)i}, .pack = i % 2,
-                                .frame = i, .offset = 64, .len = 100};
+        struct index_entry n = {.id = {(uint8_t)(i * 256 / count), (uint8_t)i},
+                                .pack = i % 2,
+                                .frame = i,
+                                .offset = 64,
+                                .len = 100};
         if (index_write_entry(&w, &n, NULL))
             die("index");
     }

@@ -42,7 +42,7 @@ static void assert_chained(struct world *w, uint64_t count)
     assert_int_equal(stats.snapshots, count);
 }
 
-#define CROWD 6
+#define CROWD  6
 #define ROUNDS 15
 
 /* Each has its own vault over the common store, as a process would. */
@@ -180,8 +180,8 @@ static void drafts_outside_the_limits_are_refused(void **state)
     assert_err(session_commit(s, &d, &w.key[0], id, e), ERR_LIMIT);
     uint8_t *root = mem_zalloc(RECORD_ROOT_MAX); /* the largest, and all the tags */
     text[255] = '\0';
-    d = (struct snapshot_draft){.machine = text, .root = root, .root_len = RECORD_ROOT_MAX,
-                                .tags = tags, .tag_count = 64};
+    d = (struct snapshot_draft){
+        .machine = text, .root = root, .root_len = RECORD_ROOT_MAX, .tags = tags, .tag_count = 64};
     for (size_t i = 0; i < 64; i++)
         tags[i] = text;
     assert_ok(session_commit(s, &d, &w.key[0], id, e));

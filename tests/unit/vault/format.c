@@ -323,14 +323,32 @@ static void records_round_trip(void **state)
     sign_key_new(&key);
     buf_put_blob(&tags, "one", 3);
     buf_put_blob(&tags, "two", 3);
-    struct record_w w = {
-        .vault = {1}, .writer = {2}, .session = {3}, .sequence = 4, .previous = {5},
-        .client_time_ns = -6, .group = {7}, .files = 8, .bytes = 9, .added_bytes = 10,
-        .suspicion = 11, .flags = RECORD_INCOMPLETE, .machine = (const uint8_t *)"m",
-        .machine_len = 1, .tags = tags.data, .tags_len = tags.len, .tag_count = 2,
-        .refs_hash = {12}, .root_nonce = 13, .root_id = {14}, .root = (const uint8_t *)"root",
-        .root_len = 4,
-    }, back;
+    struct record_w w =
+                        {
+                            .vault = {1},
+                            .writer = {2},
+                            .session = {3},
+                            .sequence = 4,
+                            .previous = {5},
+                            .client_time_ns = -6,
+                            .group = {7},
+                            .files = 8,
+                            .bytes = 9,
+                            .added_bytes = 10,
+                            .suspicion = 11,
+                            .flags = RECORD_INCOMPLETE,
+                            .machine = (const uint8_t *)"m",
+                            .machine_len = 1,
+                            .tags = tags.data,
+                            .tags_len = tags.len,
+                            .tag_count = 2,
+                            .refs_hash = {12},
+                            .root_nonce = 13,
+                            .root_id = {14},
+                            .root = (const uint8_t *)"root",
+                            .root_len = 4,
+                        },
+                    back;
     record_w_put(&b, &w, &key);
     assert_ok(record_w_decode(b.data, b.len, &back, e));
     assert_true(record_w_is_signed(b.data, b.len, key.public_key));

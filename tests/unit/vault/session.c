@@ -183,7 +183,7 @@ static void frames_outside_the_limits_are_refused(void **state)
 
 /* ---- threads ------------------------------------------------------------------------- */
 
-#define THREADS 4
+#define THREADS       4
 #define SHARED_CHUNKS 3000u
 
 struct crowd {
@@ -256,7 +256,10 @@ static void sessions_remember_beyond_their_table(void **state)
 }
 
 #define BOTH(test)                                                                                 \
-    {#test " (memory)", test, NULL, NULL, &mem}, {#test " (directory)", test, NULL, NULL, &dir}
+    {#test " (memory)", test, NULL, NULL, &mem},                                                   \
+    {                                                                                              \
+#test " (directory)", test, NULL, NULL, &dir                                               \
+    }
 
 int main(void)
 {

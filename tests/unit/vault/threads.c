@@ -10,10 +10,10 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define OLD 400u    /* chunks that are there from the beginning */
-#define NEW 2500u   /* chunks that are added meanwhile */
+#define OLD     400u  /* chunks that are there from the beginning */
+#define NEW     2500u /* chunks that are added meanwhile */
 #define READERS 2
-#define ADDERS 3
+#define ADDERS  3
 
 struct scene {
     struct world w;
@@ -110,8 +110,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         {"readers_adders_and_rot_go_together (memory)", readers_adders_and_rot_go_together, NULL,
          NULL, &mem},
-        {"readers_adders_and_rot_go_together (directory)", readers_adders_and_rot_go_together,
-         NULL, NULL, &dir},
+        {"readers_adders_and_rot_go_together (directory)", readers_adders_and_rot_go_together, NULL,
+         NULL, &dir},
     };
     return cmocka_run_group_tests_name("vault/threads", tests, NULL, NULL);
 }

@@ -128,8 +128,8 @@ static void small_objects_are_kept_by_name(void **state)
     char name[33] = "00000000000000000000000000000001";
     assert_err(vault_put(w.v, VAULT_KEY, name, big, VAULT_OBJECT_MAX + 1, e), ERR_LIMIT);
     assert_ok(vault_put(w.v, VAULT_KEY, name, big, VAULT_OBJECT_MAX, e));
-    assert_ok(store_put(w.store, "keys/00000000000000000000000000000002", big,
-                        VAULT_OBJECT_MAX + 1, e));
+    assert_ok(
+        store_put(w.store, "keys/00000000000000000000000000000002", big, VAULT_OBJECT_MAX + 1, e));
     name[31] = '2';
     assert_err(vault_get(w.v, VAULT_KEY, name, &b, e), ERR_LIMIT);
     mem_free(big);

@@ -53,7 +53,7 @@ void world_move(struct world *w, struct store *s);
 
 /* ---- chunks by number -------------------------------------------------------- */
 
-#define CHUNK_MAX 400u
+#define CHUNK_MAX  400u
 #define CHUNK_ROOM (FRAME_HEADER_BYTES + CHUNK_MAX)
 
 void chunk_id(uint64_t number, uint8_t id[ID_BYTES]);
