@@ -88,7 +88,7 @@ static size_t make_acl(struct maker *m, uint8_t out[64])
     for (size_t i = 0; i < 6; i++, at += 8) {
         bool is_named = tags[i] == 0x02 || tags[i] == 0x08;
         put16(out + at, tags[i]);
-        put16(out + at + 2, i == 0 ? 6 | (unsigned)pick(m, 2) : (unsigned)pick(m, 8));
+        put16(out + at + 2, i == 0 ? (m->is_root ? 6 : 7) : (unsigned)pick(m, 8));
         memset(out + at + 4, 0xff, 4);
         if (is_named) {
             put16(out + at + 4, 1000 + (unsigned)pick(m, 50));
