@@ -102,6 +102,8 @@ void signals_install(atomic_bool *cancel);
 
 /* ---- speaking ---------------------------------------------------------------------------- */
 
+#define PLURAL(n) ((n) == 1 ? "" : "s")
+
 /* One line to stdout; foreign text escaped if it is a terminal. */
 void say(struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The same unless --quiet or --json; and only with --verbose. */

@@ -237,7 +237,7 @@ static void tell_people(struct cli *c, const struct backup_result *r, bool dry_r
         say_detail(c, "  content %s, names and structure %s", data, meta);
     }
     say_note(c, "%s", "");
-    say_note(c, "processed %" PRIu64 " files, %s in %s", r->files, size, time);
+    say_note(c, "processed %" PRIu64 " file%s, %s in %s", r->files, PLURAL(r->files), size, time);
     if (!dry_run)
         say_note(c, "snapshot %s saved", id);
 }
@@ -254,7 +254,7 @@ static int finish(struct cli *c, const struct backup_result *r, uint64_t early, 
         return 0;
     return err_set(e, ERR_INCOMPLETE,
                    "%" PRIu64 " item%s could not be saved as %s: see above; everything else %s",
-                   problems, problems == 1 ? "" : "s", problems == 1 ? "it is" : "they are",
+                   problems, PLURAL(problems), problems == 1 ? "it is" : "they are",
                    dry_run ? "would be" : "was");
 }
 

@@ -103,14 +103,15 @@ static void tell_people(struct cli *c, const struct check_result *r, const struc
 {
     char size[AMOUNT_TEXT_BYTES];
     amount_format_size(r->vault.bytes_read, size);
-    say_note(c, "checked %" PRIu64 " snapshots, %" PRIu64 " packs, %" PRIu64 " frames",
-             r->vault.snapshots, r->vault.packs, r->vault.frames);
+    say_note(c, "checked %" PRIu64 " snapshot%s, %" PRIu64 " pack%s, %" PRIu64 " frame%s",
+             r->vault.snapshots, PLURAL(r->vault.snapshots), r->vault.packs,
+             PLURAL(r->vault.packs), r->vault.frames, PLURAL(r->vault.frames));
     if (r->with_key)
         say_note(c, "checked the trees: %" PRIu64 " entries", r->entries);
     else
         say_note(c, "checked without a key: seals and trees were not opened");
     if (o->read_data)
-        say_note(c, "read %s of content%s", size, o->subset < 1 ? " (a part)" : "");
+        say_note(c, "read %s of the vault%s", size, o->subset < 1 ? ", a part" : "");
     else
         say_note(c, "the content of packs was not read: --read-data does that");
     if (r->vault.damaged == 0 && r->touched == 0)
@@ -125,11 +126,11 @@ static int verdict(const struct check_result *r, struct err *e)
         return err_set(e, ERR_DAMAGED,
                        "damage was found in %" PRIu64 " place%s: run check with the passphrase to "
                        "learn which files it touches",
-                       r->vault.damaged, r->vault.damaged == 1 ? "" : "s");
+                       r->vault.damaged, PLURAL(r->vault.damaged));
     return err_set(e, ERR_DAMAGED,
                    "damage was found; it touches %" PRIu64 " file%s, named above: the next backup "
                    "stores again what the machine still has",
-                   r->touched, r->touched == 1 ? "" : "s");
+                   r->touched, PLURAL(r->touched));
 }
 
 static int run(struct cli *c, const void *args, const struct words *w, struct err *e)

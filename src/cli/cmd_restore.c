@@ -94,15 +94,16 @@ static void tell_people(struct cli *c, const struct snapshot *s, const struct re
     amount_format_duration(r->duration_ns, time);
     if (r->resumed)
         say_note(c, "went on with an interrupted restore");
-    say_note(c, "%s %" PRIu64 " files (%s) and %" PRIu64 " directories of snapshot %s in %s",
-             a->dry_run ? "would restore" : "restored", r->files, size, r->dirs, id, time);
+    say_note(c, "%s %" PRIu64 " file%s (%s) and %" PRIu64 " director%s of snapshot %s in %s",
+             a->dry_run ? "would restore" : "restored", r->files, PLURAL(r->files), size, r->dirs,
+             r->dirs == 1 ? "y" : "ies", id, time);
     if (r->links || r->others)
-        say_note(c, "and %" PRIu64 " hard links, %" PRIu64 " others (symbolic links, devices, …)",
-                 r->links, r->others);
+        say_note(c, "and %" PRIu64 " hard link%s, %" PRIu64 " other%s (symbolic links, devices, …)",
+                 r->links, PLURAL(r->links), r->others, PLURAL(r->others));
     if (r->skipped)
         say_note(c, "left %" PRIu64 " that were there already", r->skipped);
     if (a->verify && !a->dry_run)
-        say_note(c, "verified %" PRIu64 " files", r->verified);
+        say_note(c, "verified %" PRIu64 " file%s", r->verified, PLURAL(r->verified));
 }
 
 static int restore(struct cli *c, const struct restore_args *a, const struct request *r,
@@ -143,7 +144,7 @@ static int restore(struct cli *c, const struct restore_args *a, const struct req
         return 0;
     return err_set(e, ERR_INCOMPLETE,
                    "%" PRIu64 " problem%s: see above; everything else %s restored",
-                   result.problems, result.problems == 1 ? "" : "s",
+                   result.problems, PLURAL(result.problems),
                    a->dry_run ? "would be" : "was");
 }
 

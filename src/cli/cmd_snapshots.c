@@ -255,7 +255,7 @@ static int print_table(struct listing *l, struct err *e)
     table_done(&t);
     if (rc)
         return -1;
-    say_note(l->cli, "%zu snapshot%s", count, count == 1 ? "" : "s");
+    say_note(l->cli, "%zu snapshot%s", count, PLURAL(count));
     if (count && !l->access.recovery)
         say_note(l->cli, "hosts and paths are sealed: give the passphrase to see them");
     return 0;
@@ -276,7 +276,7 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
     if (l.damaged)
         return err_set(e, ERR_DAMAGED,
                        "%" PRIu64 " damaged object%s: `abri check` tells what that touches",
-                       l.damaged, l.damaged == 1 ? "" : "s");
+                       l.damaged, PLURAL(l.damaged));
     return 0;
 }
 

@@ -82,7 +82,7 @@ void help_topic_list(FILE *f)
 {
     fputs("\nTopics (`abri help TOPIC`):\n", f);
     for (size_t i = 0; i < TOPIC_COUNT; i++)
-        fprintf(f, "  %-14s %s\n", topics[i].name, topics[i].summary);
+        fprintf(f, "  %-16s %s\n", topics[i].name, topics[i].summary);
 }
 
 bool help_topic(FILE *f, const char *name)

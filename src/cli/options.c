@@ -16,6 +16,7 @@ struct parse {
     size_t table_count;
     int argc, next;
     char **argv;
+    bool only_before_word;
 };
 
 struct found {
@@ -128,6 +129,10 @@ static int unknown_long(const struct parse *p, const char *name, size_t len, str
     int shown = len > 64 ? 64 : (int)len;
     if (near)
         return err_set(e, ERR_USAGE, "unknown option --%.*s: did you mean --%s?", shown, name, near);
+    if (p->only_before_word)
+        return err_set(e, ERR_USAGE,
+                       "unknown option --%.*s: options of a command stand behind its name", shown,
+                       name);
     return err_set(e, ERR_USAGE, "unknown option --%.*s: see `abri help`", shown, name);
 }
 
@@ -172,13 +177,13 @@ static int words_add(struct words *w, const char *text, struct err *e)
     return 0;
 }
 
-static int parse_all(struct parse *p, bool only_before_word, struct words *words, struct err *e)
+static int parse_all(struct parse *p, struct words *words, struct err *e)
 {
     bool ended = false;
     while (p->next < p->argc) {
         const char *arg = p->argv[p->next];
         bool is_word = ended || arg[0] != '-' || arg[1] == '\0';
-        if (is_word && only_before_word)
+        if (is_word && p->only_before_word)
             return 0;
         p->next++;
         int rc;
@@ -199,9 +204,15 @@ int options_parse(const struct option_table *tables, size_t table_count, int arg
                   struct err *e)
 {
     struct parse p = {
-        .tables = tables, .table_count = table_count, .argc = argc, .argv = argv, .next = first};
+        .tables = tables,
+        .table_count = table_count,
+        .argc = argc,
+        .argv = argv,
+        .next = first,
+        .only_before_word = only_before_word,
+    };
     struct words words = {0};
-    if (parse_all(&p, only_before_word, &words, e)) {
+    if (parse_all(&p, &words, e)) {
         words_done(&words);
         return -1;
     }

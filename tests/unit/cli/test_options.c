@@ -163,6 +163,10 @@ static void parsing_stops_before_the_first_word_if_asked(void **state)
     assert_int_equal(parse_line(&r, true, none), 0);
     assert_int_equal(r.next, 1);
     run_done(&r);
+    const char *const early[] = {"--frobnicate", "word", NULL};
+    assert_int_equal(parse_line(&r, true, early), -1);
+    assert_non_null(strstr(r.err.msg, "stand behind its name"));
+    run_done(&r);
 }
 
 static void mistakes_are_told_with_the_nearest_name(void **state)
