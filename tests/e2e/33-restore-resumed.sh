@@ -21,7 +21,7 @@ step "killed in the middle"
 strace -f -o "$T/trace" -e trace=utimensat -e inject=utimensat:signal=KILL:when=25 \
     "$ABRI" --quiet restore --threads 1 "latest:$T/src" --target "$T/back" >"$T/out" 2>"$T/err" </dev/null &&
     fail "it was not killed"
-find "$T/back" -type f -newermt 2024-05-06 ! -newermt 2024-05-07 -printf '%P %i\n' | sort >"$T/complete"
+find "$T/back" -type f -newermt 2024-05-06 ! -newermt 2024-05-07 -printf '%P %i\n' | LC_ALL=C sort >"$T/complete"
 [ -s "$T/complete" ] || fail "nothing was complete"
 
 step "the same command goes on"
@@ -32,7 +32,10 @@ while read -r name inode; do
 done <"$T/complete"
 
 step "afterwards nothing is left to go on with: a plain restore writes all"
-expect_status 0 "$ABRI" restore "latest:$T/src" --target "$T/back"
 read -r name inode <"$T/complete"
-[ "$(stat -c %i "$T/back/$name")" != "$inode" ] || fail "$name was not written"
+born=$(stat -c %z "$T/back/$name")
+settle
+expect_status 0 "$ABRI" restore "latest:$T/src" --target "$T/back"
+# Another file may get the number of the one that it replaces, but not its birthday.
+[ "$(stat -c %z "$T/back/$name")" != "$born" ] || fail "$name was not written"
 expect_same_tree "$T/src" "$T/back"
