@@ -37,7 +37,7 @@ static void fill(uint8_t *p, const struct file_spec *f, size_t len, int state)
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
-        p[i] = (uint8_t)(f->name[i % strlen(f->name)] + (x >> 60));
+        p[i] = (uint8_t)((uint8_t)f->name[i % strlen(f->name)] + (x >> 60));
     }
 }
 
