@@ -197,26 +197,40 @@ static uint32_t lower_bound(const uint8_t *block, uint32_t count, uint32_t guess
     return i;
 }
 
+/* Fences hold only eight bytes of the id. Among the blocks from `low` on whose
+ * fence is `key`, the first that begins at `id` or behind it; -1 if damaged. */
+static int64_t first_block_at(const struct index_run *r, uint64_t low, const uint8_t *id,
+                              uint64_t key)
+{
+    uint64_t high = low;
+    if (low < r->h.block_count && fence_at(r, low) == key)
+        high = key == UINT64_MAX ? r->h.block_count : first_fence_at(r, key + 1);
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        const uint8_t *p = block_at(r, middle);
+        if (!p)
+            return -1;
+        if (index_block_compare(p, 0, id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return (int64_t)low;
+}
+
 int64_t index_run_seek(const struct index_run *r, const uint8_t id[static ID_BYTES])
 {
     if (!r->h.block_count)
         return 0;
     uint64_t key = index_fence(id);
-    uint64_t block = first_fence_at(r, key);
-    /* Fences hold only eight bytes of the id: equal ones may begin a block
-     * earlier, or follow for several blocks. */
-    if (block)
-        block--;
-    for (; block < r->h.block_count; block++) {
-        uint32_t count = entries_in(r, block);
-        const uint8_t *p = block_at(r, block);
-        if (!p)
-            return -1;
-        uint32_t i = lower_bound(p, count, guess_in(r, block, count, key), id, key);
-        if (i < count)
-            return (int64_t)(block * INDEX_BLOCK_ENTRIES + i);
-        if (block + 1 < r->h.block_count && fence_at(r, block + 1) > key)
-            return (int64_t)((block + 1) * INDEX_BLOCK_ENTRIES);
-    }
-    return (int64_t)r->h.entry_count;
+    int64_t next = first_block_at(r, first_fence_at(r, key), id, key);
+    if (next <= 0)
+        return next;                     /* damaged, or the very first entry */
+    uint64_t block = (uint64_t)next - 1; /* begins before `id` */
+    uint32_t count = entries_in(r, block);
+    const uint8_t *p = block_at(r, block);
+    if (!p)
+        return -1;
+    return (int64_t)(block * INDEX_BLOCK_ENTRIES +
+                     lower_bound(p, count, guess_in(r, block, count, key), id, key));
 }

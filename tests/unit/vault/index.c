@@ -84,7 +84,7 @@ static void cut_or_strange_index_objects_are_passed_over(void **state)
     (void)state;
     struct world w;
     size_t count, len;
-    world_open(&w, WORLD_DIR, false);
+    world_open(&w, WORLD_MEM, false);
     backup(&w, 0, 0, 40);
     object_names *names = names_below(w.store, "index", &count);
     uint8_t *bytes = object_bytes(w.store, names[0], &len);
@@ -112,7 +112,7 @@ static void many_runs_become_few(void **state)
 {
     (void)state;
     struct world w;
-    world_open(&w, WORLD_DIR, false);
+    world_open(&w, WORLD_MEM, false);
     for (uint64_t i = 0; i < 40; i++) {
         backup(&w, 0, i * 7, i * 7 + 7);
         assert_true(runs_stored(&w) <= INDEX_RUNS_MAX);
