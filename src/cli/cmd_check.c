@@ -71,14 +71,16 @@ static int choose_packs(const struct check_args *a, struct access *access,
         return 0;
     }
     seal_random(&o->seed, sizeof o->seed);
-    if (s.kind == SUBSET_SHARE) {
-        o->subset = s.share;
-        return 0;
-    }
     uint64_t total = 0;
-    if (store_list(access->store, "packs", add_len, &total, e))
+    if (s.kind == SUBSET_SIZE && store_list(access->store, "packs", add_len, &total, e))
         return -1;
-    o->subset = total > s.size_bytes ? (double)s.size_bytes / (double)total : 1;
+    o->subset = s.kind == SUBSET_SHARE ? s.share
+                : total > s.size_bytes ? (double)s.size_bytes / (double)total
+                                       : 1;
+    /* In a small vault a small share would mostly be nothing. */
+    uint32_t packs = vault_pack_count(access->vault);
+    if (packs && o->subset * packs < 1)
+        o->subset = 1.0 / packs;
     return 0;
 }
 

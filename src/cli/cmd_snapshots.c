@@ -99,13 +99,19 @@ static bool has_path(const struct root *r, const char *path)
     return false;
 }
 
-static bool passes(const struct listing *l, size_t i)
+static bool is_tagged(const struct listing *l, size_t i)
+{
+    const struct option_list *tags = &l->args->tags;
+    for (size_t t = 0; t < tags->count; t++)
+        if (has_all_tags(&l->list.items[i], tags->items[t].text))
+            return true;
+    return tags->count == 0;
+}
+
+static bool is_of_host_and_path(const struct listing *l, size_t i)
 {
     const struct snapshots_args *a = l->args;
-    bool tagged = a->tags.count == 0;
-    for (size_t t = 0; t < a->tags.count && !tagged; t++)
-        tagged = has_all_tags(&l->list.items[i], a->tags.items[t].text);
-    return tagged && (!a->host || strcmp(host_of(l, i), a->host) == 0) &&
+    return (!a->host || strcmp(host_of(l, i), a->host) == 0) &&
            (!a->path || has_path(l->roots[i], a->path));
 }
 
@@ -121,6 +127,20 @@ static void keep_latest(struct listing *l)
     }
 }
 
+static void open_roots(struct listing *l)
+{
+    for (size_t i = 0; i < l->list.count; i++) {
+        struct err why = ERR_INIT;
+        if (!l->shown[i] || work_open_root(&l->access, &l->list.items[i], &l->roots[i], &why) == 0)
+            continue;
+        char id[SHORT_ID_BYTES], name[SHORT_ID_BYTES + 16];
+        short_id(l->list.items[i].id, id);
+        (void)snprintf(name, sizeof name, "snapshot %s", id);
+        on_damage(l, name, why.msg);
+    }
+}
+
+/* What needs no root comes first: opening one costs a key exchange. */
 static int choose(struct listing *l, const struct words *w, struct err *e)
 {
     for (size_t i = 0; i < w->count; i++) {
@@ -130,23 +150,16 @@ static int choose(struct listing *l, const struct words *w, struct err *e)
         l->shown[at] = true;
     }
     for (size_t i = 0; i < l->list.count; i++)
-        l->shown[i] = (l->shown[i] || w->count == 0) && passes(l, i);
+        l->shown[i] = (l->shown[i] || w->count == 0) && is_tagged(l, i);
+    if (l->args->latest && !l->args->host && !l->args->path)
+        keep_latest(l);
+    if (l->access.keyring)
+        open_roots(l);
+    for (size_t i = 0; i < l->list.count; i++)
+        l->shown[i] = l->shown[i] && is_of_host_and_path(l, i);
     if (l->args->latest)
         keep_latest(l);
     return 0;
-}
-
-static void open_roots(struct listing *l)
-{
-    for (size_t i = 0; i < l->list.count; i++) {
-        struct err why = ERR_INIT;
-        if (work_open_root(&l->access, &l->list.items[i], &l->roots[i], &why) == 0)
-            continue;
-        char id[SHORT_ID_BYTES], name[SHORT_ID_BYTES + 16];
-        short_id(l->list.items[i].id, id);
-        (void)snprintf(name, sizeof name, "snapshot %s", id);
-        on_damage(l, name, why.msg);
-    }
 }
 
 static int load(struct listing *l, struct err *e)
@@ -163,8 +176,6 @@ static int load(struct listing *l, struct err *e)
     l->shown = mem_array(l->list.count + 1, sizeof *l->shown);
     if (!l->roots || !l->shown)
         return err_no_memory(e, "the list of snapshots");
-    if (with_key)
-        open_roots(l);
     return 0;
 }
 

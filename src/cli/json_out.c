@@ -170,7 +170,6 @@ void json_emit_locked(FILE *f, json_t *o)
         (void)fwrite(line.data, 1, line.len, f);
     else
         (void)fprintf(f, "%s\n", failed);
-    (void)fflush(f);
     json_decref(o);
 }
 
@@ -179,5 +178,6 @@ void json_emit(struct cli *c, FILE *f, json_t *o)
     (void)pthread_mutex_lock(&c->screen);
     progress_bar_hide(c);
     json_emit_locked(f, o);
+    (void)fflush(f);
     (void)pthread_mutex_unlock(&c->screen);
 }

@@ -26,7 +26,7 @@ void json_put_time(json_t *o, const char *field, int64_t ns);
 void json_put_hex(json_t *o, const char *field, const uint8_t *p, size_t len);
 /* Prints the object as one line and drops it. With `screen` not held. */
 void json_emit(struct cli *c, FILE *f, json_t *o);
-/* The same with `screen` held. */
+/* The same with `screen` held, or nobody else about; does not flush. */
 void json_emit_locked(FILE *f, json_t *o);
 
 #endif

@@ -94,6 +94,10 @@ static void compose(const struct bar *b, const struct look *l, char line[LINE_MA
     char text[AMOUNT_TEXT_BYTES], total[AMOUNT_TEXT_BYTES];
     amount_format_clock(l->elapsed_ns / NS_PER_S, text);
     put(line, "[%s]", text);
+    if (progress_cancelled(&b->cli->progress)) {
+        put(line, " ending cleanly; interrupt again to end at once");
+        return;
+    }
     if (l->share >= 0)
         put(line, " %.1f%%", l->share * 100);
     if (l->left_s >= 0) {
@@ -138,9 +142,8 @@ void progress_bar_hide(struct cli *c)
     c->bar->drawn = false;
 }
 
-static void emit_status(struct bar *b, const struct look *l)
+static void emit_status(const struct look *l)
 {
-    (void)b;
     json_t *o = json_object_of("status");
     json_put_seconds(o, "seconds_elapsed", l->elapsed_ns);
     if (l->left_s >= 0)
@@ -155,6 +158,7 @@ static void emit_status(struct bar *b, const struct look *l)
         json_put_number(o, "total_bytes", l->bytes_total);
     json_put_number(o, "bytes_written", l->stored);
     json_emit_locked(stdout, o);
+    (void)fflush(stdout);
 }
 
 /* ---- the thread -------------------------------------------------------------------- */
@@ -176,7 +180,7 @@ static void *bar_thread(void *arg)
     while (!b->stop) {
         struct look l = look_now(b);
         if (b->json)
-            emit_status(b, &l);
+            emit_status(&l);
         else
             draw(b, &l);
         wait_tick(b, &next_ns);

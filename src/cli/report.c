@@ -98,6 +98,14 @@ PRINTF_LIKE(2, 3) static void complain(struct cli *c, const char *fmt, ...)
     va_end(ap);
 }
 
+/* Whether a message already begins with what it is about, quoted or not. */
+static bool is_named(const char *message, const char *item)
+{
+    size_t len = strlen(item), quote = *message == '\'';
+    return strncmp(message + quote, item, len) == 0 &&
+           (quote ? message[len + 1] == '\'' : message[len] == ':');
+}
+
 void report_problem(void *arg, const char *item, const struct err *e)
 {
     struct cli *c = arg;
@@ -109,7 +117,7 @@ void report_problem(void *arg, const char *item, const struct err *e)
         json_emit(c, stderr, o);
         return;
     }
-    bool named = strstr(e->msg, item) != NULL;
+    bool named = is_named(e->msg, item);
     complain(c, "abri: %s%s%s", named ? "" : item, named ? "" : ": ", e->msg);
 }
 
@@ -131,7 +139,7 @@ void report_damage(void *arg, const char *object, const char *message)
         json_emit(c, stdout, o);
         return;
     }
-    bool named = strstr(message, object) != NULL;
+    bool named = is_named(message, object);
     complain(c, "abri: damaged: %s%s%s", named ? "" : object, named ? "" : ": ", message);
 }
 

@@ -33,6 +33,8 @@ expect_status 12 env -u ABRI_PASSPHRASE setsid "$ABRI" -r "$T/v2" init
 expect_one_error
 expect_grep 'passphrase-file' "$T/err"
 
+expect_status 0 "$ABRI" -r "$T/v2" init --kdf-memory 1 # what was refused is not in the way
+
 step 'the passphrase from files'
 printf 'from a file\n' >"$T/pass"
 expect_status 0 env -u ABRI_PASSPHRASE "$ABRI" -r "$T/v3" --passphrase-file "$T/pass" init --kdf-memory 1
