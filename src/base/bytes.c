@@ -33,6 +33,7 @@ uint8_t *buf_reserve(struct buf *b, size_t len)
     size_t want = b->cap ? b->cap : 256;
     while (want < b->len + len)
         want *= 2;
+    want = want > max ? max : want; /* so that what fits is within the maximum */
     uint8_t *data = mem_realloc(b->data, want, 1);
     if (!data) {
         b->failed = true;
