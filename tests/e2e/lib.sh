@@ -10,7 +10,7 @@ ABRI=${1:?usage: $0 <path of abri>}
 [ -x "$ABRI" ] || { echo "no program at $ABRI" >&2; exit 99; }
 T=$(mktemp -d "${TMPDIR:-/tmp}/abri-e2e-XXXXXX") || exit 99
 trap 'cleanup' EXIT
-trap 'exit 99' INT TERM HUP
+trap 'exit 99' INT TERM HUP PIPE
 
 cleanup() {
     for mount in ${MOUNTS:-}; do umount "$mount" 2>/dev/null; done
