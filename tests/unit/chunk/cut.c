@@ -174,6 +174,35 @@ static void a_cut_depends_on_its_window_alone(void **state)
     mem_free(copy);
 }
 
+/* The definition, byte by byte, each with its own full window. */
+static size_t slow_cut(const struct chunk_cutter *c, const uint8_t *p, size_t len)
+{
+    for (size_t end = c->min + 1u; end <= len && end <= c->max; end++) {
+        uint64_t h = 0;
+        for (size_t i = end - 64; i < end; i++)
+            h = (h << 1) + c->gear[p[i]];
+        if ((h & (end <= c->avg ? c->mask_before : c->mask_after)) == 0)
+            return end;
+    }
+    return len < c->max ? len : c->max;
+}
+
+static void cuts_follow_the_definition(void **state)
+{
+    struct bench *b = *state;
+    static const uint32_t sizes[][3] = {
+        {64, 128, 1024}, {64, 65, 66}, {100, 256, 300}, {64, 256, 4096}, {200, 255, 1000}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct chunk_cutter c;
+        init(&c, 20 + i, sizes[i][0], sizes[i][1], sizes[i][2]);
+        for (size_t at = 0; at < 200000;) {
+            size_t left = 200000 - at, cut = chunk_cut(&c, b->data + at, left);
+            assert_int_equal(cut, left <= c.min ? left : slow_cut(&c, b->data + at, left));
+            at += cut;
+        }
+    }
+}
+
 static bool contains(const size_t *ends, size_t n, size_t end)
 {
     size_t low = 0, high = n;
@@ -281,6 +310,7 @@ int main(void)
         cmocka_unit_test(the_same_bytes_are_cut_alike),
         cmocka_unit_test(other_gears_cut_elsewhere),
         cmocka_unit_test(a_cut_depends_on_its_window_alone),
+        cmocka_unit_test(cuts_follow_the_definition),
         cmocka_unit_test(an_inserted_byte_changes_few_chunks),
         cmocka_unit_test(short_contents_are_one_chunk),
         cmocka_unit_test(contents_without_any_cut_end_at_the_maximum),

@@ -96,6 +96,48 @@ static void cut_nodes_are_refused(void **state)
     entry_decoder_free(d);
 }
 
+static void owners_differ_by_each_of_their_fields(void **state)
+{
+    (void)state;
+    static const struct entry owners[] = {{.uid = 1, .gid = 1, .user = "u", .group = "g"},
+                                          {.uid = 2, .gid = 1, .user = "u", .group = "g"},
+                                          {.uid = 1, .gid = 2, .user = "u", .group = "g"},
+                                          {.uid = 1, .gid = 1, .user = "v", .group = "g"},
+                                          {.uid = 1, .gid = 1, .user = "u", .group = "h"},
+                                          {.uid = 1, .gid = 1, .user = "", .group = ""}};
+    enum { COUNT = sizeof owners / sizeof *owners };
+    struct entry_encoder c;
+    struct entry_decoder *d = NULL;
+    struct buf body = {0}, b = {0};
+    assert_int_equal(entry_encoder_init(&c, NULL), 0);
+    assert_int_equal(entry_decoder_new(&d, NULL), 0);
+    for (int i = 0; i < 3 * COUNT; i++) {
+        struct entry en = owners[i % COUNT];
+        char path[] = {(char)('a' + i), '\0'};
+        en.path = path;
+        en.path_len = 1;
+        en.type = ENTRY_DIR;
+        assert_int_equal(entry_encode(&c, &en, &body, NULL), 0);
+    }
+    owner_table_encode(c.owners, &b);
+    assert_int_equal(b.data[0], COUNT); /* each once */
+    buf_put(&b, body.data, body.len);
+    struct cursor at = cursor_of(b.data, b.len);
+    assert_int_equal(entry_decoder_begin(d, &at, NULL), 0);
+    for (int i = 0; i < 3 * COUNT; i++) {
+        struct entry en;
+        assert_int_equal(entry_decode(d, &at, &en, NULL), 0);
+        assert_int_equal(en.uid, owners[i % COUNT].uid);
+        assert_int_equal(en.gid, owners[i % COUNT].gid);
+        assert_string_equal(en.user, owners[i % COUNT].user);
+        assert_string_equal(en.group, owners[i % COUNT].group);
+    }
+    entry_decoder_free(d);
+    entry_encoder_done(&c);
+    buf_done(&body);
+    buf_done(&b);
+}
+
 /* A whole leaf by hand, from docs/format/tree.md: a directory, a file in it
  * with a hole and two slices, and a symbolic link. */
 static void known_answer(void **state)
@@ -180,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_entries_come_back),
         cmocka_unit_test(cut_nodes_are_refused),
+        cmocka_unit_test(owners_differ_by_each_of_their_fields),
         cmocka_unit_test(known_answer),
     };
     return cmocka_run_group_tests_name("content/entry", tests, NULL, NULL);

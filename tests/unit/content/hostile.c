@@ -271,7 +271,10 @@ static void heads_and_lengths_are_checked(void **state)
         size_t len;
         enum err_class cls;
     } nodes[] = {
-        {{0, 0, 0, 1, 0, 1, 'a', 2, 0, 0, 0, 0, 0}, 13, ERR_DAMAGED}, /* version 0 */
+        {{0, 0, 1, 0, 0, 0, 0, 1, 0, 1, 'a', 2, 0, 0, 0, 0, 0}, 17, ERR_DAMAGED}, /* version 0 */
+        {{1, 1, 1, 0, 0, 0, 0, 1, 0, 1, 'a', 2, 0, 0, 0, 0, 0}, 17, ERR_DAMAGED}, /* level 1 */
+        {{1, 9, 1, 0, 0, 0, 0, 1, 0, 1, 'a', 2, 0, 0, 0, 0, 0}, 17, ERR_DAMAGED},
+        {{1, 255, 1, 0, 0, 0, 0, 1, 0, 1, 'a', 2, 0, 0, 0, 0, 0}, 17, ERR_DAMAGED},
         {{2, 0, 0, 1, 0, 1, 'a', 2, 0, 0, 0, 0, 0}, 13, ERR_NEWER},
         {{1, 0x40, 1, 0, 10}, 5, ERR_DAMAGED}, /* a content list */
         {{1}, 1, ERR_DAMAGED},

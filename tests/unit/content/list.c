@@ -186,6 +186,54 @@ static void runs_of_equal_chunks_do_not_degenerate(void **state)
     shelf_done(&shelf);
 }
 
+/* A node never begins in the middle of a run of slices. */
+static void runs_of_slices_may_cross_nodes(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000 };
+    struct shelf shelf;
+    struct list_builder *b = NULL;
+    struct list_reader *r = NULL;
+    struct entry en = {0};
+    struct item it; /* an id of zeros: cuts where it may */
+    shelf_init(&shelf, ids);
+    assert_int_equal(list_builder_new(ids, shelf_put, &shelf, &b, NULL), 0);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        it = (struct item){.kind = ITEM_SLICE, .len = 10, .offset = 10 * i};
+        assert_int_equal(list_builder_add(b, &it, NULL), 0);
+    }
+    assert_int_equal(list_builder_finish(b, &en, NULL), 0);
+    assert_true(shelf.count > 5);
+    assert_int_equal(list_reader_new(shelf_get, &shelf, &r, NULL), 0);
+    assert_int_equal(list_reader_begin(r, &en, NULL), 0);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        assert_int_equal(list_reader_next(r, &it, NULL), 1);
+        assert_int_equal(it.offset, 10 * i);
+    }
+    assert_int_equal(list_reader_next(r, &it, NULL), 0);
+    list_builder_free(b);
+    list_reader_free(r);
+    shelf_done(&shelf);
+}
+
+/* Entries may come from elsewhere than a decoder. */
+static void inline_items_add_up_to_the_size(void **state)
+{
+    (void)state;
+    struct list_reader *r = NULL;
+    struct item it, items[] = {{.kind = ITEM_HOLE, .len = 10}};
+    assert_int_equal(list_reader_new(shelf_get, NULL, &r, NULL), 0);
+    for (uint64_t size = 9; size <= 11; size++) {
+        struct err e = ERR_INIT;
+        struct entry en = {.type = ENTRY_FILE, .size = size, .items = items, .item_count = 1};
+        assert_int_equal(list_reader_begin(r, &en, &e), 0);
+        assert_int_equal(list_reader_next(r, &it, &e), 1);
+        assert_int_equal(list_reader_next(r, &it, &e), size == 10 ? 0 : -1);
+        assert_true(size == 10 || e.cls == ERR_DAMAGED);
+    }
+    list_reader_free(r);
+}
+
 /* ---- hostile lists ------------------------------------------------------------ */
 
 /* Puts a node of raw elements under the name `id`. */
@@ -280,7 +328,24 @@ static void hostile_lists_are_refused(void **state)
     add_child(&b, 10, 99);
     put_node(&s, 18, 1, 1, &b); /* not there */
 
+    buf_reset(&b); /* two leaves, the second continues a slice of the first */
+    static const uint8_t slice[SEAL_ID_BYTES] = {7};
+    buf_put_varint(&b, 2);
+    buf_put(&b, slice, sizeof slice);
+    buf_put(&b, "\x00\x0a", 2);
+    put_node(&s, 20, 0, 1, &b);
+    buf_reset(&b);
+    buf_put(&b, "\x03\x0a", 2);
+    put_node(&s, 21, 0, 1, &b);
+    buf_reset(&b);
+    add_child(&b, 10, 20);
+    put_node(&s, 22, 1, 1, &b); /* good */
+    add_child(&b, 10, 21);
+    put_node(&s, 23, 1, 2, &b);
+
     struct err e = ERR_INIT;
+    assert_int_equal(read_list(&s, 22, 1, 10, &e), 0);
+    refused(&s, 23, 1, 20);
     assert_int_equal(read_list(&s, 1, 0, 10, &e), 0);
     assert_int_equal(read_list(&s, 5, 0, 30, &e), 0);
     assert_int_equal(read_list(&s, 10, 1, 10, &e), 0);
@@ -354,6 +419,8 @@ int main(void)
         cmocka_unit_test(adjacent_holes_are_joined),
         cmocka_unit_test(one_changed_item_makes_few_new_nodes),
         cmocka_unit_test(runs_of_equal_chunks_do_not_degenerate),
+        cmocka_unit_test(runs_of_slices_may_cross_nodes),
+        cmocka_unit_test(inline_items_add_up_to_the_size),
         cmocka_unit_test(hostile_lists_are_refused),
         cmocka_unit_test(empty_leaves_below_many_levels_end),
         cmocka_unit_test(other_kinds_and_versions_are_refused),

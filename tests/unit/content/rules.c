@@ -466,6 +466,30 @@ static void next_slices_follow_a_slice(void **state)
     ITEMS(false, 20, {1, 0, 10}, {3, 0, 10});
 }
 
+static void nodes_do_not_continue_slices_of_other_nodes(void **state)
+{
+    (void)state;
+    static const uint8_t owners[] = {1, 0, 0, 0, 0};
+    struct entry_decoder *d = NULL;
+    struct entry en;
+    assert_int_equal(entry_decoder_new(&d, NULL), 0);
+    for (unsigned tag = 2; tag <= 3; tag++) {
+        struct buf b = {0}, tail = {0};
+        struct raw r = {
+            .suffix = "a", .type = ENTRY_FILE, .flags = CONTENT, .size = 10, .tail = &tail};
+        buf_put_varint(&tail, 1);
+        put_item(&tail, tag, 0, 10);
+        buf_put(&b, owners, sizeof owners);
+        put_raw(&b, &r);
+        struct cursor c = cursor_of(b.data, b.len);
+        assert_int_equal(entry_decoder_begin(d, &c, NULL), 0);
+        assert_int_equal(entry_decode(d, &c, &en, NULL), tag == 2 ? 0 : -1);
+        buf_done(&b);
+        buf_done(&tail);
+    }
+    entry_decoder_free(d);
+}
+
 static void chunks_are_bounded(void **state)
 {
     (void)state;
@@ -590,6 +614,7 @@ int main(void)
         cmocka_unit_test(items_have_a_length),
         cmocka_unit_test(item_tags_are_known),
         cmocka_unit_test(next_slices_follow_a_slice),
+        cmocka_unit_test(nodes_do_not_continue_slices_of_other_nodes),
         cmocka_unit_test(chunks_are_bounded),
         cmocka_unit_test(content_is_there_once),
         cmocka_unit_test(lists_have_at_most_level_8),

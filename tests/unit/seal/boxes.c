@@ -166,6 +166,35 @@ static void nothing_is_sealed_for_nobody(void **state)
     buf_done(&b);
 }
 
+/* Signed by the owner, but with other numbers than 1 … 64. */
+static void counts_of_recipients_are_checked(void **state)
+{
+    struct people *p = *state;
+    struct buf b = {0};
+    struct err e = ERR_INIT;
+    struct sign_key owner;
+    static const uint8_t pair[32 + 112];
+    sign_key_from_seed(p->secrets->owner_seed, &owner);
+    for (uint32_t count = 0; count <= SEAL_RECIPIENTS_MAX + 1; count++) {
+        uint8_t sig[SIGN_BYTES];
+        buf_reset(&b);
+        buf_put(&b, "abri.RCP", 8);
+        buf_put_u32(&b, 1);
+        buf_put(&b, fixture_vault, sizeof fixture_vault);
+        buf_put_u64(&b, 7);
+        buf_put_u32(&b, count);
+        for (uint32_t i = 0; i < count; i++)
+            buf_put(&b, pair, sizeof pair);
+        sign_make(&owner, "recipients", b.data, b.len, sig);
+        buf_put(&b, sig, sizeof sig);
+        int expected = count >= 1 && count <= SEAL_RECIPIENTS_MAX ? 0 : -1;
+        assert_int_equal(read_list(p, b.data, b.len, &e), expected);
+        assert_true(expected == 0 || e.cls == ERR_DAMAGED);
+    }
+    sign_key_done(&owner);
+    buf_done(&b);
+}
+
 /* ---- sessions --------------------------------------------------------------- */
 
 #define COMMITMENT_AT (8 + 4 + 3 * 16)
@@ -257,6 +286,14 @@ static void changed_envelopes_are_refused(void **state)
     }
     for (size_t len = 0; len < b.len; len++)
         assert_int_equal(open_envelope(p, b.data, len, NULL), -1);
+    assert_int_equal(open_envelope(p, b.data, b.len, NULL), 0);
+    buf_put_u8(&b, 0);
+    assert_int_equal(open_envelope(p, b.data, b.len, NULL), -1);
+    b.len--;
+    put_u32(b.data + 8, 2);
+    struct err e = ERR_INIT;
+    assert_int_equal(open_envelope(p, b.data, b.len, &e), -1);
+    assert_int_equal(e.cls, ERR_NEWER);
     buf_done(&b);
     data_key_free(k);
 }
@@ -269,6 +306,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lists_of_another_owner_or_vault_are_refused, meet, part),
         cmocka_unit_test_setup_teardown(secrets_must_belong_to_the_owner, meet, part),
         cmocka_unit_test_setup_teardown(nothing_is_sealed_for_nobody, meet, part),
+        cmocka_unit_test_setup_teardown(counts_of_recipients_are_checked, meet, part),
         cmocka_unit_test_setup_teardown(every_recipient_opens_a_session, meet, part),
         cmocka_unit_test_setup_teardown(a_box_with_another_key_is_refused, meet, part),
         cmocka_unit_test_setup_teardown(changed_envelopes_are_refused, meet, part),

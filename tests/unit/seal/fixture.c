@@ -88,9 +88,23 @@ static void must_fail(const uint8_t *p, size_t len, size_t at, enum err_class al
         fail_msg("byte %zu: class %s: %s", at, err_class_name(e.cls), e.msg);
 }
 
+static void must_be_newer(const struct buf *object, fixture_open *open, void *arg)
+{
+    struct err e = ERR_INIT;
+    uint8_t *copy = mem_dup(object->data, object->len);
+    assert_non_null(copy);
+    put_u32(copy + 8, get_u32(copy + 8) + 1);
+    hash_bytes(copy, object->len - HASH_BYTES, copy + object->len - HASH_BYTES);
+    assert_int_equal(open(arg, copy, object->len, &e), -1);
+    assert_int_equal(e.cls, ERR_NEWER);
+    assert_non_null(strstr(e.msg, "newer abri"));
+    mem_free(copy);
+}
+
 void fixture_refuses_changes(const struct buf *object, enum err_class also, fixture_open *open,
                              void *arg)
 {
+    must_be_newer(object, open, arg);
     for (size_t i = 0; i < object->len; i++) {
         static const uint8_t changes[] = {0x01, 0x80, 0xff};
         /* Exactly as long as it is, so that reading behind the end is seen. */

@@ -85,6 +85,8 @@ static void changes_under_a_corrected_hash_are_refused(void **state)
         hash_bytes(b.data, hashed, b.data + hashed);
         assert_int_equal(unwrap(back, b.data, b.len, &e), -1);
         assert_true(e.cls == ERR_PASSPHRASE || e.cls == ERR_DAMAGED);
+        if (i == 28) /* another way to derive the key: no passphrase can be right */
+            assert_int_equal(e.cls, ERR_DAMAGED);
         b.data[i] ^= 0x20;
     }
     assert_true(bytes_are_zero(back, sizeof *back));
