@@ -180,8 +180,7 @@ bool pattern_matches(const struct pattern *p, const char *path, size_t len)
         size_t n = stretch_len(p, i);
         if (here ? stretch_matches(p, i, n, &w) < n : !stretch_find(p, i, n, &w))
             return false;
-        here = false;
-        i += n;
+        i += n; /* at a "**", or at the end */
     }
     return true;
 }

@@ -46,7 +46,7 @@ static void tagged_caches_keep_the_tag_alone(void **state)
     make_file("real/data", "");
     make_dir("real/sub");
     make_dir("false");
-    make_file("false/CACHEDIR.TAG", "no signature");
+    make_file("false/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc56");
     make_file("false/data", "");
     make_dir("short");
     make_file("short/CACHEDIR.TAG", "Signature: 8a");
@@ -67,7 +67,7 @@ static void tags_of_the_user_work_alike(void **state)
     make_file("b/TAG", "magic:1");
     make_file("b/x", "");
     make_dir("c");
-    make_file("c/TAG", "other");
+    make_file("c/TAG", "other content");
     make_file("c/x", "");
     const char *tags[] = {".nobackup", "TAG:magic:"};
     walk_here((struct walk_options){.exclude_if_present = tags, .exclude_if_present_count = 2}, &w);

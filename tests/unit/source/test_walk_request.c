@@ -158,6 +158,26 @@ static void a_request_that_vanishes_is_a_problem(void **state)
     walk_close(walk);
 }
 
+static void an_ancestor_swapped_for_a_link_is_not_followed(void **state)
+{
+    (void)state;
+    make_dir("a");
+    make_file("a/x", "");
+    const char *paths[] = {"a/x"};
+    struct walk_options o = {.paths = paths, .path_count = 1};
+    struct err e = ERR_INIT;
+    struct walk *walk;
+    struct source_item it;
+    assert_int_equal(walk_open(&o, &walk, &e), 0);
+    do
+        assert_int_equal(walk_next(walk, &it, &e), 1);
+    while (strcmp(it.name, "a") != 0);
+    assert_int_equal(rename("a", "b"), 0);
+    assert_int_equal(symlink("b", "a"), 0);
+    assert_int_equal(walk_next(walk, &it, &e), 0);
+    walk_close(walk);
+}
+
 /* ---- file systems ------------------------------------------------------------------------ */
 
 /* Two file systems, one in the other, in a mount name space of our own. */
@@ -226,6 +246,7 @@ int main(void)
         SCRATCH_TEST(missing_paths_are_named),
         SCRATCH_TEST(the_root_is_no_item),
         SCRATCH_TEST(a_request_that_vanishes_is_a_problem),
+        SCRATCH_TEST(an_ancestor_swapped_for_a_link_is_not_followed),
         SCRATCH_TEST(other_file_systems_are_not_entered),
         SCRATCH_TEST(asking_for_an_inner_file_system_reaches_it),
     };

@@ -9,6 +9,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -226,6 +228,58 @@ static void what_is_planted_before_is_replaced(void **state)
     check_outside("planted before");
 }
 
+/* ---- within a step ----------------------------------------------------------------------------
+ */
+
+static _Atomic bool swapping;
+
+/* Puts another name of a victim, or of a fifo, in the place of "t/x", all the time. */
+static void *swap_names(void *arg)
+{
+    (void)arg;
+    unsigned turn = 0;
+    while (atomic_load(&swapping)) {
+        (void)!link(turn++ % 2 ? "outside/victim" : "pipe", "spare");
+        (void)rename("spare", "t/x");
+        (void)unlink("t/x");
+        (void)unlink("spare"); /* left if both were names of the victim */
+    }
+    return NULL;
+}
+
+static void what_is_swapped_while_it_is_made_is_left_alone(void **state)
+{
+    (void)state;
+    build_outside();
+    struct target *t = open_target(TARGET_ALWAYS, false);
+    struct entry symbolic = link_entry("restored"), fifo = link_entry("");
+    fifo.type = ENTRY_FIFO;
+    fifo.mode = 0777;
+    pthread_t thread;
+    size_t swapped = 0;
+    struct stat before, after;
+    assert_int_equal(mkfifo("pipe", 0600), 0);
+    assert_int_equal(stat("pipe", &before), 0);
+    atomic_store(&swapping, true);
+    assert_int_equal(pthread_create(&thread, NULL, swap_names, NULL), 0);
+    for (int i = 0; i < 20000; i++) {
+        struct err e = ERR_INIT;
+        enum target_decision decision;
+        const struct entry *meta = i % 2 ? &symbolic : &fifo;
+        swapped += target_special_make(target_root(t), "x", meta, &decision, &e) &&
+                   strstr(e.msg, "replaced");
+    }
+    atomic_store(&swapping, false);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    close_target(t);
+    print_message("%zu swaps were noticed\n", swapped);
+    (void)unlink("spare");
+    (void)unlink("t/x");
+    assert_int_equal(stat("pipe", &after), 0);
+    assert_true(same(&before, &after));
+    check_outside("swapped while it was made");
+}
+
 static void names_that_lead_elsewhere_are_refused(void **state)
 {
     (void)state;
@@ -284,6 +338,7 @@ int main(void)
         SCRATCH_TEST(nothing_outside_changes),
         SCRATCH_TEST(nothing_outside_changes_with_few_descriptors),
         SCRATCH_TEST(what_is_planted_before_is_replaced),
+        SCRATCH_TEST(what_is_swapped_while_it_is_made_is_left_alone),
         SCRATCH_TEST(names_that_lead_elsewhere_are_refused),
         SCRATCH_TEST(links_are_not_made_or_opened_through_links),
     };
