@@ -1,0 +1,97 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A program that knows only docs/format restores what abri stored, every
+# attribute of a random tree, and notices every object that is not as written.
+# ABRI_SEED=n replays.
+. "$(dirname "$0")/lib.sh"
+maketree=${3:?the tree maker}
+reader=$(dirname "$0")/../../tools/second-reader
+/usr/bin/python3 -c 'import nacl, cryptography, zstandard' 2>/dev/null ||
+    skip 'needs python3-nacl, python3-cryptography, python3-zstandard'
+command -v rsync >/dev/null || skip 'no rsync'
+seed=${ABRI_SEED:-$(($(date +%s) % 100000))}
+echo "ABRI_SEED=$seed"
+
+# same SOURCE SNAPSHOT: the reader's status is 3 if it may not make devices
+same() {
+    rm -rf "$T/back"
+    if [ "$IS_ROOT" = yes ]; then
+        expect_status 0 "$reader" "$T/vault" restore "$2" "$T/back"
+    else
+        "$reader" "$T/vault" restore "$2" "$T/back" >"$T/out" 2>"$T/err"
+        [ $? = 0 ] || [ $? = 3 ] || fail 'second-reader'
+    fi
+    rsync -aHAXSn --checksum --itemize-changes --delete "$1/" "$T/back$T/src/" >"$T/diff" 2>&1 || fail rsync
+    [ ! -s "$T/diff" ] || { head -n 20 "$T/diff" >&2; fail "$2 differs"; }
+}
+snapshot() { sed -n 's/^snapshot \(.*\) saved/\1/p' "$T/out"; }
+
+make_vault
+step 'a random tree'
+"$maketree" "$seed" "$T/src" medium 2>"$T/note" || { cat "$T/note" >&2; fail 'maketree'; }
+head -c 3000000 /dev/urandom >"$T/src/large"
+yes 'the same again' | head -c 3000000 >"$T/src/dull"
+mkdir "$T/src/many"
+i=0
+while [ $i -lt 2000 ]; do
+    echo "$i" >"$T/src/many/$i"
+    i=$((i + 1))
+done
+expect_status 0 "$ABRI" backup "$T/src"
+first=$(snapshot)
+same "$T/src" latest
+
+step 'and what changed since, twice'
+cp -a "$T/src" "$T/before"
+"$maketree" $((seed + 1)) "$T/src/more" small 2>/dev/null
+rm -rf "$T/src/many/1"*
+settle
+expect_status 0 "$ABRI" backup "$T/src"
+second=$(snapshot)
+same "$T/src" "$second"
+same "$T/before" "$first"
+
+step 'the list'
+expect_status 0 "$reader" "$T/vault" list
+expect_equal "$(cut -c 1-8 "$T/out" | tr '\n' ' ')" "$first $second "
+
+step 'refusals'
+expect_status 1 "$reader" "$T/vault" restore 00000000 "$T/none"
+expect_status 1 "$reader" "$T/vault" restore latest "$T/before"
+expect_grep 'not empty' "$T/err"
+expect_status 1 env ABRI_PASSPHRASE=wrong "$reader" "$T/vault" list
+expect_grep 'passphrase is wrong' "$T/err"
+expect_status 2 "$reader" "$T/vault"
+
+step 'one wrong byte in any object'
+rm -rf "$T/vault" "$T/src" "$T/config" "$T/cache"
+mkdir -p "$T/src"
+echo content >"$T/src/file"
+make_vault
+expect_status 0 "$ABRI" backup "$T/src"
+settle
+echo more >"$T/src/other"
+expect_status 0 "$ABRI" backup "$T/src"
+same "$T/src" latest
+# index and keeper are no business of a reader.
+for object in $(cd "$T/vault" && find vault keys recipients writers sessions packs snapshots -type f | sort); do
+    file=$T/vault/$object
+    size=$(stat -c %s "$file")
+    cp "$file" "$T/good"
+    chmod u+w "$file"
+    for at in 9 $((size / 3)) $((size * 3 / 4)) $((size - 1)); do
+        byte=$(od -An -tu1 -j "$at" -N 1 "$file" | tr -d ' ')
+        printf "\\$(printf '%03o' $((byte ^ 4)))" | dd of="$file" bs=1 seek="$at" conv=notrunc 2>/dev/null
+        rm -rf "$T/back"
+        "$reader" "$T/vault" restore latest "$T/back" >"$T/out" 2>"$T/err"
+        got=$?
+        # Frames that only the first snapshot needs are not read for the latest.
+        case $object:$got in
+        *:1) expect_grep '^second-reader: ' "$T/err" ;;
+        packs/*:0) rsync -an --checksum --itemize-changes --delete "$T/src/" "$T/back$T/src/" | grep -q . && fail "$object at $at: wrong content" ;;
+        *) fail "$object at $at: status $got" ;;
+        esac
+        cat "$T/good" >"$file"
+    done
+done
+same "$T/src" latest
