@@ -210,6 +210,10 @@ int backup_flush_all(struct backup *b, struct err *e)
 /* After a failure: nothing runs any more; frees what the steps own. */
 void backup_discard_steps(struct backup *b)
 {
+    /* A bundle that has files is freed with the last of their steps. */
+    if (b->bundle && b->bundle->slot_count == 0)
+        job_free(b->bundle);
+    b->bundle = NULL;
     for (; !backup_ring_is_empty(b); b->ring_tail++) {
         struct step *s = &b->ring[b->ring_tail % STEP_RING];
         mem_free(TAKE(s->entry));
@@ -222,7 +226,5 @@ void backup_discard_steps(struct backup *b)
     }
     if (b->planning)
         big_file_free(b->planning);
-    if (b->bundle && b->bundle->slot_count == 0)
-        job_free(b->bundle);
     mem_free(TAKE(b->file_entry));
 }
