@@ -143,6 +143,18 @@ static bool one_matches(struct text *g, struct text *s, bool ignore_case)
     return want == c || want == c2;
 }
 
+/* Behind a '*': moves to where the glob's next character is at all; false if
+ * there is none. Bytes below 128 are whole characters wherever they stand. */
+static bool seek(struct text *at, const struct text *g, bool ignore_case)
+{
+    if (g->p == g->end || ignore_case || (*g->p & 0x80) || strchr("*?[\\", *g->p))
+        return true;
+    const char *p = memchr(at->p, *g->p, (size_t)(at->end - at->p));
+    if (p)
+        at->p = p;
+    return p != NULL;
+}
+
 bool glob_matches(const char *glob, size_t glob_len, const char *s, size_t len, bool ignore_case)
 {
     struct text g = {glob, glob + glob_len}, at = {s, s + len};
@@ -150,6 +162,8 @@ bool glob_matches(const char *glob, size_t glob_len, const char *s, size_t len, 
     while (at.p < at.end) {
         if (g.p < g.end && *g.p == '*') {
             g.p++;
+            if (!seek(&at, &g, ignore_case))
+                return false;
             star = g;
             taken = at;
             continue;
@@ -161,6 +175,9 @@ bool glob_matches(const char *glob, size_t glob_len, const char *s, size_t len, 
         (void)next_char(&taken);
         g = star;
         at = taken;
+        if (!seek(&at, &g, ignore_case))
+            return false;
+        taken = at;
     }
     while (g.p < g.end && *g.p == '*')
         g.p++;

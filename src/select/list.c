@@ -115,9 +115,11 @@ static void drop_slashes(const char **path, size_t *len)
 
 bool select_matches(const struct select *s, const char *path, size_t len)
 {
+    struct components c;
     drop_slashes(&path, &len);
+    components_cut(&c, path, len);
     for (size_t i = s->count; i-- > 0;)
-        if (pattern_matches(&s->items[i], path, len))
+        if (pattern_matches(&s->items[i], &c))
             return !s->items[i].negated;
     return false;
 }

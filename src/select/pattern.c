@@ -47,7 +47,9 @@ static int part_add(struct pattern *p, const char *s, size_t len, const char *wh
     const char *wrong = glob_check(s, len);
     if (wrong)
         return err_set(e, ERR_USAGE, "pattern '%s': %s", whole, wrong);
-    p->parts[p->count++] = part_of(s, len, p->ignore_case);
+    struct part part = part_of(s, len, p->ignore_case);
+    p->has_deep |= part.kind == PART_DEEP;
+    p->parts[p->count++] = part;
     return 0;
 }
 
@@ -86,6 +88,65 @@ void pattern_done(struct pattern *p)
 
 /* ---- matching ----------------------------------------------------------------- */
 
+static inline bool part_matches(const struct part *part, const char *s, size_t n, bool ignore_case)
+{
+    switch (part->kind) {
+    /* One byte decides nearly always; it spares a call. Lengths are never 0. */
+    case PART_LITERAL:
+        return n == part->len && s[0] == part->text[0] && memcmp(s, part->text, n) == 0;
+    case PART_SUFFIX:
+        return n >= part->len && s[n - 1] == part->text[part->len - 1] &&
+               memcmp(s + n - part->len, part->text, part->len) == 0;
+    case PART_GLOB: return glob_matches(part->text, part->len, s, n, ignore_case);
+    case PART_ANY:
+    case PART_DEEP:
+    case PART_UNSET: break;
+    }
+    return true;
+}
+
+/* ---- without "**": on the components -------------------------------------------- */
+
+void components_cut(struct components *c, const char *path, size_t len)
+{
+    c->path = path;
+    c->len = len;
+    c->count = 0;
+    c->all = len <= UINT32_MAX;
+    for (size_t at = 0; c->all && at < len;) {
+        const char *slash = memchr(path + at, '/', len - at);
+        size_t n = slash ? (size_t)(slash - path) - at : len - at;
+        c->all = c->count < COMPONENTS_MAX;
+        if (c->all)
+            c->items[c->count++] = (struct component){(uint32_t)at, (uint32_t)n};
+        at += n + 1;
+    }
+}
+
+static bool matches_at(const struct pattern *p, const struct components *c, size_t first)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct component *x = &c->items[first + i];
+        if (!part_matches(&p->parts[i], c->path + x->at, x->len, p->ignore_case))
+            return false;
+    }
+    return true;
+}
+
+static bool plain_matches(const struct pattern *p, const struct components *c)
+{
+    if (p->count > c->count)
+        return false;
+    if (p->anchored)
+        return matches_at(p, c, 0);
+    for (size_t first = 0; first + p->count <= c->count; first++)
+        if (matches_at(p, c, first))
+            return true;
+    return false;
+}
+
+/* ---- in general: going along the path -------------------------------------------- */
+
 /* The components of a path not passed yet; each is at `p`, `n` bytes long. */
 struct walker {
     const char *p, *end;
@@ -119,20 +180,6 @@ static void go_on(struct walker *w)
     measure(w);
 }
 
-static bool part_matches(const struct part *part, const struct walker *w, bool ignore_case)
-{
-    switch (part->kind) {
-    case PART_LITERAL: return w->n == part->len && memcmp(w->p, part->text, w->n) == 0;
-    case PART_SUFFIX:
-        return w->n >= part->len && memcmp(w->p + w->n - part->len, part->text, part->len) == 0;
-    case PART_GLOB: return glob_matches(part->text, part->len, w->p, w->n, ignore_case);
-    case PART_ANY:
-    case PART_DEEP:
-    case PART_UNSET: break;
-    }
-    return true;
-}
-
 /* Parts from `first` up to the next "**" or the end. */
 static size_t stretch_len(const struct pattern *p, size_t first)
 {
@@ -147,7 +194,7 @@ static size_t stretch_matches(const struct pattern *p, size_t first, size_t coun
 {
     size_t i = 0;
     for (; i < count && !at_end(w); i++, go_on(w))
-        if (!part_matches(&p->parts[first + i], w, p->ignore_case))
+        if (!part_matches(&p->parts[first + i], w->p, w->n, p->ignore_case))
             break;
     return i;
 }
@@ -167,9 +214,11 @@ static bool stretch_find(const struct pattern *p, size_t first, size_t count, st
     }
 }
 
-bool pattern_matches(const struct pattern *p, const char *path, size_t len)
+bool pattern_matches(const struct pattern *p, const struct components *path)
 {
-    struct walker w = walker_of(path, len);
+    if (path->all && !p->has_deep)
+        return plain_matches(p, path);
+    struct walker w = walker_of(path->path, path->len);
     bool here = p->anchored;
     for (size_t i = 0; i < p->count;) {
         if (p->parts[i].kind == PART_DEEP) {

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* How a component of a pattern is compared: most are simple. */
 enum part_kind {
@@ -28,15 +29,33 @@ struct pattern {
     bool negated;       /* began with '!' */
     bool anchored;      /* began with '/' */
     bool ignore_case;   /* Latin, Greek and Cyrillic letters */
+    bool has_deep;      /* some part is "**" */
     struct part *parts; /* the pattern's one allocation */
     size_t count;
 };
 
+/* A path cut at its '/', once for all patterns. Paths with more components are
+ * matched without it, in the same way but slower. */
+#define COMPONENTS_MAX 64
+
+struct component {
+    uint32_t at, len;
+};
+
+struct components {
+    const char *path; /* without '/' at either end */
+    size_t len;
+    bool all; /* they fit */
+    uint32_t count;
+    struct component items[COMPONENTS_MAX];
+};
+
+void components_cut(struct components *c, const char *path, size_t len);
+
 MUST_CHECK int pattern_init(struct pattern *p, const char *text, bool ignore_case, struct err *e);
 void pattern_done(struct pattern *p);
-/* Whether it matches the path or one of its parents; negation is ignored.
- * `path` has no leading '/'. */
-bool pattern_matches(const struct pattern *p, const char *path, size_t len);
+/* Whether it matches the path or one of its parents; negation is ignored. */
+bool pattern_matches(const struct pattern *p, const struct components *path);
 /* Whether it could match something below the path. */
 bool pattern_may_match_below(const struct pattern *p, const char *path, size_t len);
 

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What patterns mean, as tables. */
 #include "base/mem.h"
+#include "select/glob.h"
 #include "select/select.h"
 
+#include <fnmatch.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -14,6 +18,18 @@ struct table_case {
     const char *pattern, *path;
     bool matches;
 };
+
+/* Behind 100 more components the path is matched by the other algorithm. */
+static void check_deep(const struct select *s, const char *path, bool result)
+{
+    char deep[1024] = "";
+    size_t used = 0;
+    for (int i = 0; i < 100; i++)
+        used += (size_t)snprintf(deep + used, sizeof deep - used, "/<>");
+    (void)snprintf(deep + used, sizeof deep - used, "/%s", path + (path[0] == '/'));
+    if (select_matches(s, deep, strlen(deep)) != result)
+        fail_msg("deep below: '%s'", path);
+}
 
 static bool matches(const char *pattern, const char *path, bool ignore_case)
 {
@@ -24,6 +40,9 @@ static bool matches(const char *pattern, const char *path, bool ignore_case)
     bool result = select_matches(s, path, strlen(path));
     if (path[0] == '/')
         assert_int_equal(result, select_matches(s, path + 1, strlen(path) - 1));
+    /* Where the new parents change nothing: no anchor, nothing that they match. */
+    if (strpbrk(pattern, "*?[/") == NULL && path[0] && path[1])
+        check_deep(s, path, result);
     select_free(s);
     return result;
 }
@@ -262,6 +281,37 @@ static void many_stars_take_no_exponential_time(void **state)
     assert_false(matches(pattern, path, false));
 }
 
+/* The C library's matcher is another implementation of the same language. */
+static void globs_agree_with_fnmatch(void **state)
+{
+    (void)state;
+    const char *given = getenv("ABRI_TEST_SEED");
+    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : 1;
+    print_message("ABRI_TEST_SEED=%u\n", seed);
+    srandom(seed);
+    static const char pattern_alphabet[] = "aabb**?[]^!-\\c", name_alphabet[] = "aabbc-]!^";
+    size_t matched = 0, valid = 0;
+    for (int round = 0; round < 300000; round++) {
+        char pattern[17], name[13];
+        size_t pattern_len = 1 + (size_t)random() % (sizeof pattern - 2);
+        size_t name_len = 1 + (size_t)random() % (sizeof name - 2);
+        for (size_t i = 0; i < pattern_len; i++)
+            pattern[i] = pattern_alphabet[(size_t)random() % (sizeof pattern_alphabet - 1)];
+        for (size_t i = 0; i < name_len; i++)
+            name[i] = name_alphabet[(size_t)random() % (sizeof name_alphabet - 1)];
+        pattern[pattern_len] = name[name_len] = '\0';
+        if (glob_check(pattern, pattern_len))
+            continue;
+        valid++;
+        bool ours = glob_matches(pattern, pattern_len, name, name_len, false);
+        matched += ours;
+        if (ours != (fnmatch(pattern, name, 0) == 0))
+            fail_msg("'%s' and '%s'", pattern, name);
+    }
+    print_message("%zu valid patterns, %zu matches\n", valid, matched);
+    assert_true(matched > 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +320,7 @@ int main(void)
         cmocka_unit_test(two_stars_match_any_number_of_components),
         cmocka_unit_test(globs_know_classes_and_quotes),
         cmocka_unit_test(a_character_is_one_of_utf8),
+        cmocka_unit_test(globs_agree_with_fnmatch),
         cmocka_unit_test(case_is_ignored_on_demand),
         cmocka_unit_test(invalid_patterns_are_refused),
         cmocka_unit_test(many_stars_take_no_exponential_time),
