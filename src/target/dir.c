@@ -86,6 +86,12 @@ static void lend_mode(struct target_dir *d, int fd, const struct stat *st)
     }
 }
 
+bool dir_is_shared(const struct target *t, const struct stat *st)
+{
+    /* The group bits of a directory with an ACL are its mask: they bound all others. */
+    return st->st_uid != t->euid || (st->st_mode & 022);
+}
+
 /* What new files will inherit from a directory that was there before. */
 static void look_at_existing(struct target_dir *d, int fd)
 {
@@ -136,6 +142,7 @@ static int dir_open(struct target_dir *d, int dirfd, struct err *e)
     d->ino = st.st_ino;
     if (d->existed) {
         look_at_existing(d, fd);
+        d->shared = dir_is_shared(d->t, &st);
         lend_mode(d, fd, &st);
     } else { /* new files get the owner that it got */
         atomic_store(&d->made, (uint64_t)st.st_uid << 32 | st.st_gid);

@@ -55,7 +55,8 @@ enum target_decision existing_decide(const struct target *t, const struct entry 
 }
 
 /* An immutable file cannot be unlinked, and restored files may be immutable. The
- * flag is lifted for the unlink; other names of the file get it back (T2). */
+ * flag is lifted for the unlink; other names of the file get it back (T2). Not
+ * where others may write: they could name another file meanwhile. */
 static int remove_locked(int dirfd, const char *name, int how)
 {
     const int locks = FS_IMMUTABLE_FL | FS_APPEND_FL;
@@ -76,11 +77,12 @@ static int remove_locked(int dirfd, const char *name, int how)
     return rc;
 }
 
-int existing_remove(int dirfd, const char *name, bool is_dir, struct err *e)
+int existing_remove(const struct target_dir *d, int dirfd, const char *name, bool is_dir,
+                    struct err *e)
 {
     int how = is_dir ? AT_REMOVEDIR : 0;
     int rc = unlinkat(dirfd, name, how);
-    if (rc && errno == EPERM)
+    if (rc && errno == EPERM && !d->shared)
         rc = remove_locked(dirfd, name, how);
     if (rc == 0 || errno == ENOENT)
         return 0;
@@ -103,7 +105,7 @@ int existing_clear(struct target_dir *d, int dirfd, const char *name, const stru
     }
     enum target_decision decision = existing_decide(d->t, meta, &st);
     if (decision == TARGET_WRITE && !d->t->o.dry_run &&
-        existing_remove(dirfd, name, S_ISDIR(st.st_mode), e))
+        existing_remove(d, dirfd, name, S_ISDIR(st.st_mode), e))
         return -1;
     *out = decision;
     return 0;

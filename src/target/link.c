@@ -90,10 +90,12 @@ static int link_locked(const struct link_ends *l)
     return rc;
 }
 
-static int make_link(const struct link_ends *l, struct err *e)
+static int make_link(const struct target *t, const struct link_ends *l, struct err *e)
 {
+    struct stat st;
     int rc = linkat(l->from_fd, l->from, l->to_fd, l->to, 0);
-    if (rc && errno == EPERM)
+    /* Where others may write, the name may be that of another file by now. */
+    if (rc && errno == EPERM && fstat(l->from_fd, &st) == 0 && !dir_is_shared(t, &st))
         rc = link_locked(l);
     return rc ? err_sys(e, errno, "make the hard link to '%s'", l->from) : 0;
 }
@@ -105,9 +107,10 @@ static bool is_as_new(const struct stat *a, const struct stat *b)
 }
 
 /* About the name that is to become the link; clears it if it is taken. */
-static int clear_name(const struct target *t, const struct link_ends *l, enum target_decision *out,
-                      struct err *e)
+static int clear_name(const struct target_dir *parent, const struct link_ends *l,
+                      enum target_decision *out, struct err *e)
 {
+    const struct target *t = parent->t;
     struct stat from, to;
     *out = TARGET_WRITE;
     if (fstatat(l->from_fd, l->from, &from, AT_SYMLINK_NOFOLLOW))
@@ -120,7 +123,7 @@ static int clear_name(const struct target *t, const struct link_ends *l, enum ta
         *out = TARGET_SKIP;
         return 0;
     }
-    return t->o.dry_run ? 0 : existing_remove(l->to_fd, l->to, S_ISDIR(to.st_mode), e);
+    return t->o.dry_run ? 0 : existing_remove(parent, l->to_fd, l->to, S_ISDIR(to.st_mode), e);
 }
 
 static int link_from(struct target_dir *parent, struct link_ends *l, enum target_decision *out,
@@ -129,9 +132,9 @@ static int link_from(struct target_dir *parent, struct link_ends *l, enum target
     enum target_decision decision;
     if (dir_pin(parent, &l->to_fd, e))
         return -1;
-    int rc = clear_name(parent->t, l, &decision, e);
+    int rc = clear_name(parent, l, &decision, e);
     if (rc == 0 && decision == TARGET_WRITE && !parent->t->o.dry_run)
-        rc = make_link(l, e);
+        rc = make_link(parent->t, l, e);
     dir_unpin(parent);
     if (rc == 0)
         *out = decision;

@@ -82,6 +82,7 @@ static int root_open(struct target *t, struct err *e)
     root->dev = st.st_dev;
     root->ino = st.st_ino;
     root->existed = true;
+    root->shared = dir_is_shared(t, &st);
     root->inherits_acl = fgetxattr(root->fd, "system.posix_acl_default", NULL, 0) > 0;
     root->inherits_attrs =
         ioctl(root->fd, FS_IOC_GETFLAGS, &flags) == 0 && (flags & (int)ENTRY_ATTRS);

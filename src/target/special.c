@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Symbolic links, fifos, sockets and device nodes. They cannot be opened without
- * side effects, so their metadata goes through an O_PATH descriptor of what was
- * just made: a name swapped meanwhile is noticed, not followed.
+ * Symbolic links, fifos, sockets and device nodes. They cannot be opened while
+ * they are made, so their metadata goes through an O_PATH descriptor that is
+ * opened by name afterwards.
+ *
+ *  S1 what gets metadata is what was just made. Where others may write, they
+ *     could swap the name for a hard link to anything, and no look at the inode
+ *     could tell; there it is made in a directory of our own and then renamed.
  */
 #include "target/target_internal.h"
 
@@ -11,7 +15,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -51,34 +57,20 @@ static int make_node(int dirfd, const char *name, const struct entry *meta)
                    makedev(meta->dev_major, meta->dev_minor));
 }
 
-static int make(struct target_dir *d, int dirfd, const char *name, const struct entry *meta,
-                enum target_decision *out, struct err *e)
+static int make_failed(const struct entry *meta, struct err *e)
 {
-    for (int i = 0; i < TRIES; i++) {
-        *out = TARGET_WRITE;
-        if (make_node(dirfd, name, meta) == 0)
-            return 0;
-        if (errno == EPERM && (meta->type == ENTRY_CHAR || meta->type == ENTRY_BLOCK))
-            return err_set(e, ERR_READ_ONLY, "only root can make device nodes");
-        if (errno != EEXIST)
-            return err_sys(e, errno, "make the %s", entry_type_name(meta->type));
-        if (existing_clear(d, dirfd, name, meta, out, e))
-            return -1;
-        if (*out == TARGET_SKIP)
-            return 0;
-    }
-    return err_set(e, ERR_BUSY, "make the %s: somebody else keeps taking its name",
-                   entry_type_name(meta->type));
+    if (errno == EPERM && (meta->type == ENTRY_CHAR || meta->type == ENTRY_BLOCK))
+        return err_set(e, ERR_READ_ONLY, "only root can make device nodes");
+    return err_sys(e, errno, "make the %s", entry_type_name(meta->type));
 }
 
-static int finish(struct target_dir *d, int dirfd, const char *name, const struct entry *meta,
-                  struct err *e)
+static int finish(struct target_dir *d, int dirfd, const char *made, const char *name,
+                  const struct entry *meta, struct err *e)
 {
     struct stat st;
-    CLEANUP(file_close) int fd = target_openat(d->t, dirfd, name, O_PATH, 0);
+    CLEANUP(file_close) int fd = target_openat(d->t, dirfd, made, O_PATH, 0);
     if (fd < 0 || fstat(fd, &st))
         return err_sys(e, errno, "look at the new %s", entry_type_name(meta->type));
-    /* Another name for something old (a hard link) has nlink > 1. */
     if ((st.st_mode & S_IFMT) != type_bits(meta->type) || st.st_nlink != 1)
         return err_set(e, ERR_IO,
                        "was replaced while it was restored: make sure that nobody "
@@ -95,6 +87,93 @@ static int finish(struct target_dir *d, int dirfd, const char *name, const struc
     return 0;
 }
 
+/* Where nobody else writes. */
+static int make_here(struct target_dir *d, int dirfd, const char *name, const struct entry *meta,
+                     enum target_decision *out, struct err *e)
+{
+    int tries = 0;
+    *out = TARGET_WRITE;
+    while (make_node(dirfd, name, meta)) {
+        if (errno != EEXIST || tries++ == TRIES)
+            return make_failed(meta, e);
+        if (existing_clear(d, dirfd, name, meta, out, e))
+            return -1;
+        if (*out == TARGET_SKIP)
+            return 0;
+    }
+    return finish(d, dirfd, name, name, meta, e);
+}
+
+/* ---- where others may write -------------------------------------------------------- */
+
+#define MADE "made" /* the name within the private directory */
+
+struct private_dir {
+    char name[32];
+    int fd;
+};
+
+static int private_make(struct target_dir *d, int dirfd, struct private_dir *p, struct err *e)
+{
+    struct stat st;
+    uint64_t random;
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        return err_sys(e, errno, "make a name");
+    (void)snprintf(p->name, sizeof p->name, ".abri-%016llx", (unsigned long long)random);
+    if (mkdirat(dirfd, p->name, 0700))
+        return err_sys(e, errno, "make a directory to work in");
+    p->fd = target_open_dir(d->t, dirfd, p->name);
+    if (p->fd >= 0 && fstat(p->fd, &st) == 0 && st.st_uid == d->t->euid && !(st.st_mode & 077))
+        return 0;
+    file_close(&p->fd);
+    (void)unlinkat(dirfd, p->name, AT_REMOVEDIR);
+    return err_set(e, ERR_IO,
+                   "the directory to work in was replaced: make sure that nobody else "
+                   "changes the target");
+}
+
+static void private_remove(int dirfd, struct private_dir *p)
+{
+    (void)unlinkat(p->fd, MADE, 0);
+    file_close(&p->fd);
+    (void)unlinkat(dirfd, p->name, AT_REMOVEDIR);
+}
+
+/* Gives it its name, which may be taken. */
+static int move_out(struct target_dir *d, int dirfd, const struct private_dir *p, const char *name,
+                    const struct entry *meta, enum target_decision *out, struct err *e)
+{
+    for (int i = 0; i < TRIES; i++) {
+        *out = TARGET_WRITE;
+        if (renameat2(p->fd, MADE, dirfd, name, RENAME_NOREPLACE) == 0)
+            return 0;
+        bool cannot_tell = errno == EINVAL || errno == ENOSYS;
+        if (errno != EEXIST && !cannot_tell)
+            return make_failed(meta, e);
+        if (existing_clear(d, dirfd, name, meta, out, e))
+            return -1;
+        if (*out == TARGET_SKIP || (cannot_tell && renameat(p->fd, MADE, dirfd, name) == 0))
+            return 0;
+    }
+    return err_set(e, ERR_BUSY, "make the %s: somebody else keeps taking its name",
+                   entry_type_name(meta->type));
+}
+
+static int make_apart(struct target_dir *d, int dirfd, const char *name, const struct entry *meta,
+                      enum target_decision *out, struct err *e)
+{
+    struct private_dir p = {.fd = -1};
+    if (private_make(d, dirfd, &p, e))
+        return -1;
+    int rc = make_node(p.fd, MADE, meta) ? make_failed(meta, e) : 0;
+    if (rc == 0)
+        rc = finish(d, p.fd, MADE, name, meta, e);
+    if (rc == 0)
+        rc = move_out(d, dirfd, &p, name, meta, out, e);
+    private_remove(dirfd, &p);
+    return rc;
+}
+
 int target_special_make(struct target_dir *parent, const char *name, const struct entry *meta,
                         enum target_decision *decision_out, struct err *e)
 {
@@ -106,9 +185,8 @@ int target_special_make(struct target_dir *parent, const char *name, const struc
     int dirfd;
     if (dir_pin(parent, &dirfd, e))
         return -1;
-    int rc = make(parent, dirfd, name, meta, &decision, e);
-    if (rc == 0 && decision == TARGET_WRITE)
-        rc = finish(parent, dirfd, name, meta, e);
+    int rc = parent->shared ? make_apart(parent, dirfd, name, meta, &decision, e)
+                            : make_here(parent, dirfd, name, meta, &decision, e);
     dir_unpin(parent);
     if (rc == 0)
         *decision_out = decision;

@@ -32,6 +32,7 @@ struct target_dir {
     bool existed;      /* accepted, not made: may have attributes to remove */
     bool inherits_acl; /* it has a default ACL */
     bool inherits_attrs;
+    bool shared;    /* others may write into it */
     bool mode_lent; /* got u+rwx for us; `mode` is to be given back */
     uint32_t mode;
     /* Owner that new files get here, (uid << 32 | gid): learnt from the first. */
@@ -73,6 +74,11 @@ void problem_report(struct target_dir *d, const char *name, const struct err *e)
 /* The same, the first time only. */
 void problem_once(struct target_dir *d, const char *name, enum once what, const struct err *e);
 
+/* ---- dir.c ---- */
+
+/* Whether somebody else than us can change the names in it. */
+bool dir_is_shared(const struct target *t, const struct stat *st);
+
 /* ---- handle.c ---- */
 
 /* The directory's descriptor, kept open until unpin; opened again if need be. */
@@ -98,8 +104,9 @@ enum target_decision existing_decide(const struct target *t, const struct entry 
 /* Dry run: what would be decided for `name`. */
 MUST_CHECK int existing_foresee(struct target_dir *d, const char *name, const struct entry *meta,
                                 enum target_decision *out, struct err *e);
-/* Unlinks a name, or removes an empty directory. */
-MUST_CHECK int existing_remove(int dirfd, const char *name, bool is_dir, struct err *e);
+/* Unlinks a name of `d`, or removes an empty directory. */
+MUST_CHECK int existing_remove(const struct target_dir *d, int dirfd, const char *name, bool is_dir,
+                               struct err *e);
 
 /* ---- apply.c ---- */
 

@@ -256,8 +256,10 @@ static void what_is_swapped_while_it_is_made_is_left_alone(void **state)
     fifo.type = ENTRY_FIFO;
     fifo.mode = 0777;
     pthread_t thread;
-    size_t swapped = 0;
     struct stat before, after;
+    assert_int_equal(chmod("t", 0777), 0);
+    close_target(t);
+    t = open_target(TARGET_ALWAYS, false); /* now it knows that others may write there */
     assert_int_equal(mkfifo("pipe", 0600), 0);
     assert_int_equal(stat("pipe", &before), 0);
     atomic_store(&swapping, true);
@@ -266,15 +268,14 @@ static void what_is_swapped_while_it_is_made_is_left_alone(void **state)
         struct err e = ERR_INIT;
         enum target_decision decision;
         const struct entry *meta = i % 2 ? &symbolic : &fifo;
-        swapped += target_special_make(target_root(t), "x", meta, &decision, &e) &&
-                   strstr(e.msg, "replaced");
+        (void)!target_special_make(target_root(t), "x", meta, &decision, &e);
     }
     atomic_store(&swapping, false);
     assert_int_equal(pthread_join(thread, NULL), 0);
     close_target(t);
-    print_message("%zu swaps were noticed\n", swapped);
     (void)unlink("spare");
     (void)unlink("t/x");
+    assert_int_equal(rmdir("t"), 0); /* nothing was left in it */
     assert_int_equal(stat("pipe", &after), 0);
     assert_true(same(&before, &after));
     check_outside("swapped while it was made");
