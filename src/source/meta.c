@@ -121,7 +121,8 @@ static int fill_xattrs(struct source_meta *m, const struct source_item *item, in
 {
     /* There is no listxattrat in the kernels that matter; this path is resolved
      * from the descriptor, so its length and its parents do not count. */
-    (void)snprintf(m->path, sizeof m->path, "/proc/self/fd/%d/%s", item->dir->fd, item->name);
+    if (fd < 0)
+        (void)snprintf(m->path, sizeof m->path, "/proc/self/fd/%d/%s", item->dir->fd, item->name);
     struct xattr_place at = {.fd = fd, .path = m->path};
     int rc = xattrs_read(&m->xattrs, &at, e);
     if (rc && !m->xattrs.incomplete)

@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
 /* realpath's memory comes from malloc; ours must come from base/mem.h. */
 static char *resolve(const char *path)
@@ -84,10 +83,7 @@ static int request_resolve(const char *given, struct request *out, struct err *e
         mem_free(path);
         return err_sys(e, saved, "'%s'", given);
     }
-    *out = (struct request){.path = path,
-                            .rel = path + 1,
-                            .rel_len = strlen(path + 1),
-                            .dev = makedev(stx.stx_dev_major, stx.stx_dev_minor)};
+    *out = (struct request){.path = path, .rel = path + 1, .rel_len = strlen(path + 1)};
     return 0;
 }
 

@@ -219,10 +219,10 @@ static int enter_fd(struct walk *w, int fd, struct err *e)
                         .names = names_mark(&w->names),
                         .request = in->request,
                         .request_end = in->request_end,
-                        .allowed_dev = in->allowed_dev,
+                        .allowed_dev = in->itself ? st.st_dev : in->allowed_dev,
                         .only_requested = in->only_requested};
     /* What was mounted since statx (an automount) is another file system. */
-    bool crossed = w->one_file_system && st.st_dev != in->allowed_dev;
+    bool crossed = w->one_file_system && st.st_dev != l->allowed_dev;
     return l->only_requested || crossed ? 0 : read_names(w, l, e);
 }
 
@@ -245,7 +245,6 @@ static int enter(struct walk *w, struct err *e)
 struct asked {
     size_t first, end; /* requests strictly below it */
     bool itself;
-    uint64_t dev;
 };
 
 static bool begins_with(const struct request *r, const char *path, size_t len)
@@ -266,7 +265,6 @@ static struct asked take_requests(const struct walk *w, struct level *l)
     if (l->request < l->request_end && begins_with(&all[l->request], rel, len) &&
         all[l->request].rel_len == len) {
         a.itself = true;
-        a.dev = all[l->request].dev;
         l->request++;
     }
     a.first = l->request;
@@ -337,7 +335,8 @@ static void enter_later(struct walk *w, const struct level *l, const struct sour
                                     .name_at = l->path_len + 1,
                                     .request = a->first,
                                     .request_end = a->end,
-                                    .allowed_dev = a->itself ? it->dev : l->allowed_dev,
+                                    .allowed_dev = l->allowed_dev,
+                                    .itself = a->itself,
                                     .only_requested = !read};
 }
 
@@ -443,10 +442,8 @@ static int enter_root(struct walk *w, struct err *e)
     bool whole = r->items[0].rel_len == 0;
     w->path[0] = '/';
     path_cut(w, 0);
-    w->entering = (struct entering){.request = whole,
-                                    .request_end = r->count,
-                                    .allowed_dev = r->items[0].dev,
-                                    .only_requested = !whole};
+    w->entering = (struct entering){
+        .request = whole, .request_end = r->count, .itself = whole, .only_requested = !whole};
     int fd = dir_open(w, AT_FDCWD, "/", !whole);
     if (fd < 0)
         return err_sys(e, errno, "open '/'");

@@ -13,7 +13,6 @@ struct request {
     char *path;
     const char *rel;
     size_t rel_len;
-    uint64_t dev;
 };
 
 struct requests {
@@ -74,6 +73,7 @@ struct entering {
     size_t name_at; /* in walk.path */
     size_t request, request_end;
     uint64_t allowed_dev;
+    bool itself; /* was asked for: its file system is the one allowed, once open */
     bool only_requested;
 };
 

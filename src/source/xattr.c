@@ -14,7 +14,7 @@
 
 #define LIST_BYTES  ((size_t)64 << 10) /* XATTR_LIST_MAX of linux/limits.h */
 #define VALUE_FIRST ((size_t)1 << 10)
-#define VALUES_MAX  ((size_t)256 << 20)
+#define VALUES_MAX  ((size_t)64 << 20) /* with the room that get_value asks for */
 
 int xattrs_init(struct xattrs *x, struct err *e)
 {
@@ -86,6 +86,11 @@ static int read_one(struct xattrs *x, const struct xattr_place *at, const char *
     ssize_t len = get_value(x, at, name);
     if (len < 0)
         return errno == ENODATA ? 0 : -1; /* removed since it was listed */
+    if (x->values.len > ENTRY_XATTRS_BYTES_MAX) { /* else no tree node holds the entry */
+        x->values.len -= (size_t)len;
+        errno = E2BIG;
+        return -1;
+    }
     struct entry_xattr *item = item_add(x);
     if (!item) {
         errno = ENOMEM;

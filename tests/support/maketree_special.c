@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static void symbolic(int dirfd, const char *target, const char *name)
@@ -25,6 +26,15 @@ static void hard(struct maker *m, int dirfd, const char *name)
         refused(m, NO_LINK, name);
 }
 
+/* Only root's attributes may be on links and fifos. */
+static void trusted(struct maker *m, int dirfd, const char *name)
+{
+    char path[300];
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d/%s", dirfd, name);
+    if (m->is_root && lsetxattr(path, "trusted.abri", name, strlen(name), 0))
+        refused(m, NO_TRUSTED, name);
+}
+
 void make_links(struct maker *m, int dirfd)
 {
     char longest[4096];
@@ -32,6 +42,7 @@ void make_links(struct maker *m, int dirfd)
     longest[4095] = '\0';
     symbolic(dirfd, "nowhere/at/all", "dangling");
     symbolic(dirfd, "/etc/passwd", "absolute");
+    trusted(m, dirfd, "absolute");
     symbolic(dirfd, "..", "to-dir");
     symbolic(dirfd, ".", "to-itself");
     symbolic(dirfd, "loop", "loop");
@@ -63,6 +74,7 @@ static void node(struct maker *m, int dirfd, const char *name, mode_t mode, dev_
 void make_nodes(struct maker *m, int dirfd)
 {
     node(m, dirfd, "fifo", S_IFIFO | 0640, 0);
+    trusted(m, dirfd, "fifo");
     node(m, dirfd, "socket", S_IFSOCK | 0755, 0);
     if (linkat(dirfd, "fifo", dirfd, "fifo-too", 0))
         refused(m, NO_LINK, "fifo");
