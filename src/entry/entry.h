@@ -21,6 +21,8 @@
 #define ENTRY_TARGET_MAX ((size_t)64 << 10)
 #define ENTRY_XATTRS_MAX 4096u
 #define ENTRY_XATTR_VALUE_MAX ((size_t)1 << 20)
+/* Of all values of one entry, so that a tree node of 8 MiB holds it. */
+#define ENTRY_XATTRS_BYTES_MAX ((size_t)4 << 20)
 #define ENTRY_ID_BYTES 32
 
 enum entry_type {
