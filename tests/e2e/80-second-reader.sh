@@ -63,6 +63,18 @@ expect_status 1 env ABRI_PASSPHRASE=wrong "$reader" "$T/vault" list
 expect_grep 'passphrase is wrong' "$T/err"
 expect_status 2 "$reader" "$T/vault"
 
+step 'every golden vault'
+for golden in "$(dirname "$0")"/../golden/[0-9]*/vault; do
+    expect_status 0 env ABRI_PASSPHRASE='golden passphrase' "$reader" "$golden" list
+    cut -c 1-8 "$T/out" >"$T/ids"
+    [ -s "$T/ids" ] || fail "$golden is empty"
+    while read -r id; do
+        rm -rf "$T/back"
+        ABRI_PASSPHRASE='golden passphrase' "$reader" "$golden" restore "$id" "$T/back" >"$T/out" 2>"$T/err"
+        case $? in 0 | 3) ;; *) fail "$golden: $id" ;; esac
+    done <"$T/ids"
+done
+
 step 'one wrong byte in any object'
 rm -rf "$T/vault" "$T/src" "$T/config" "$T/cache"
 mkdir -p "$T/src"
