@@ -22,7 +22,7 @@ static bool is_cancelled(const struct backup *b)
 /* ---- bundles ---------------------------------------------------------------------- */
 
 /* Reads one small file to `at`, at most size + 1 bytes so that growth shows. */
-static int read_small(struct backup_worker *w, struct slot *s, uint8_t *at, size_t *len_out,
+static int read_small(struct slot *s, uint8_t *at, size_t *len_out,
                       int *fd_out, struct err *e)
 {
     *len_out = 0;
@@ -37,7 +37,6 @@ static int read_small(struct backup_worker *w, struct slot *s, uint8_t *at, size
         (void)close(fd);
         return -1;
     }
-    (void)w;
     *len_out = (size_t)n > s->item.size ? (size_t)s->item.size : (size_t)n;
     *fd_out = fd;
     return 0;
@@ -85,7 +84,7 @@ static void run_bundle(struct backup *b, struct backup_worker *w, struct job *j)
         struct slot *s = &j->slots[i];
         int fd = -1;
         size_t len = 0;
-        if (read_small(w, s, w->plain + used, &len, &fd, &s->err) == 0) {
+        if (read_small(s, w->plain + used, &len, &fd, &s->err) == 0) {
             make_entry(w, s, fd, (uint32_t)used, len);
             used += s->entry ? len : 0;
         }

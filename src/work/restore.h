@@ -61,7 +61,7 @@ struct level {
 struct pending_link {
     struct target_dir *dir;
     struct entry *entry; /* owned */
-    const char *name, *relative;
+    const char *name; /* within entry->path */
     uint64_t first; /* offset of the first path in links.paths */
 };
 

@@ -228,7 +228,6 @@ static int plan_link(struct restore *r, struct target_dir *dir, const struct ent
     r->pending[r->pending_count++] = (struct pending_link){.dir = target_dir_ref(dir),
                                                            .entry = copy,
                                                            .name = last_name(copy->path),
-                                                           .relative = relative_of(r, copy->path),
                                                            .first = first};
     if (r->pending_count == PENDING_LINKS && restore_drain(r, e))
         return -1;
