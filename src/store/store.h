@@ -36,13 +36,17 @@ struct store_reader; /* one object opened for reading */
 
 /* ---- implementations --------------------------------------------------- */
 
-/* A directory. ERR_NOT_FOUND if `path` does not exist and not `create`; with
- * `create`, makes it (mode 0700; parents must exist) or accepts an existing
- * empty directory; ERR_EXISTS if it is not empty. Removes temporaries of dead
- * processes on open; otherwise opening writes nothing, so a read-only
- * directory can be read (writing to it is then ERR_READ_ONLY). `path` may be
- * a symbolic link; a link below it is never followed but is ERR_DAMAGED. */
-MUST_CHECK int store_dir_open(const char *path, bool create, struct store **out, struct err *e);
+/* A directory that is there; else ERR_NOT_FOUND. Removes temporaries of dead
+ * processes; otherwise opening writes nothing, so a read-only directory can be
+ * read (writing to it is then ERR_READ_ONLY). `path` may be a symbolic link; a
+ * link below it is never followed but is ERR_DAMAGED. */
+MUST_CHECK int store_dir_open(const char *path, struct store **out, struct err *e);
+/* Makes the directory (mode 0700; its parent must exist), or accepts one that
+ * holds nothing but names listed in `unfinished` (what a creation that was cut
+ * short leaves; ends with NULL; NULL: none), a "lost+found", and an empty
+ * "tmp". ERR_EXISTS if it holds more. */
+MUST_CHECK int store_dir_create(const char *path, const char *const *unfinished,
+                                struct store **out, struct err *e);
 /* Memory; contents vanish with store_close. */
 MUST_CHECK int store_mem_open(struct store **out, struct err *e);
 

@@ -134,9 +134,18 @@ static struct dir_store *dir_store_new(const char *path, const struct store_dir_
     return s;
 }
 
-/* True if there is nothing in `dir` but what a new file system, or a creation
- * that was interrupted, leaves. */
-static int check_empty(struct dir_store *s, const char *dir, struct err *e)
+static bool is_listed(const char *const *names, const char *name)
+{
+    for (; names && *names; names++)
+        if (strcmp(*names, name) == 0)
+            return true;
+    return false;
+}
+
+/* Refuses a directory that holds more than what a new file system, or a
+ * creation that was cut short, leaves. */
+static int check_empty(struct dir_store *s, const char *dir, const char *const *unfinished,
+                       struct err *e)
 {
     int fd = dir_open_beneath(s, dir, O_RDONLY | O_DIRECTORY);
     if (fd < 0)
@@ -153,7 +162,9 @@ static int check_empty(struct dir_store *s, const char *dir, struct err *e)
             continue;
         if (dir[0] == '\0' && strcmp(name, "lost+found") == 0)
             continue;
-        if (dir[0] == '\0' && strcmp(name, "tmp") == 0 && check_empty(s, "tmp", NULL) == 0)
+        if (dir[0] == '\0' && strcmp(name, "tmp") == 0 && check_empty(s, "tmp", NULL, NULL) == 0)
+            continue;
+        if (is_listed(unfinished, name))
             continue;
         return err_set(e, ERR_EXISTS, "'%s' is not empty: choose a new or an empty directory",
                        s->location);
@@ -171,27 +182,30 @@ static int sync_top_name(struct dir_store *s, struct err *e)
     return 0;
 }
 
-static int open_top(struct dir_store *s, bool create, struct err *e)
+static const char *const nothing[] = {NULL};
+
+/* `unfinished`: NULL if the directory must be there already. */
+static int open_top(struct dir_store *s, const char *const *unfinished, struct err *e)
 {
     struct store_dir_at at = {.dirfd = AT_FDCWD, .name = s->location, .path = ""};
-    if (create && s->ops->mkdir(s->arg, &at) && errno != EEXIST)
+    if (unfinished && s->ops->mkdir(s->arg, &at) && errno != EEXIST)
         return dir_fail(s, errno, "make", "", e);
     s->top = open(s->location, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (s->top < 0)
         return dir_fail(s, errno, "open", "", e);
     dir_tmp_remove_dead(s);
-    if (create && (check_empty(s, "", e) || sync_top_name(s, e)))
+    if (unfinished && (check_empty(s, "", unfinished, e) || sync_top_name(s, e)))
         return -1;
     return 0;
 }
 
-int store_dir_open_with(const char *path, bool create, const struct store_dir_ops *ops, void *arg,
-                        struct store **out, struct err *e)
+static int dir_new(const char *path, const char *const *unfinished,
+                   const struct store_dir_ops *ops, void *arg, struct store **out, struct err *e)
 {
     struct dir_store *s = dir_store_new(path, ops, arg);
     if (!s)
         return err_no_memory(e, "a store");
-    if (open_top(s, create, e)) {
+    if (open_top(s, unfinished, e)) {
         dir_close(&s->base);
         return -1;
     }
@@ -199,9 +213,21 @@ int store_dir_open_with(const char *path, bool create, const struct store_dir_op
     return 0;
 }
 
-int store_dir_open(const char *path, bool create, struct store **out, struct err *e)
+int store_dir_open_with(const char *path, bool create, const struct store_dir_ops *ops, void *arg,
+                        struct store **out, struct err *e)
 {
-    return store_dir_open_with(path, create, &store_dir_system, NULL, out, e);
+    return dir_new(path, create ? nothing : NULL, ops, arg, out, e);
+}
+
+int store_dir_open(const char *path, struct store **out, struct err *e)
+{
+    return dir_new(path, NULL, &store_dir_system, NULL, out, e);
+}
+
+int store_dir_create(const char *path, const char *const *unfinished, struct store **out,
+                     struct err *e)
+{
+    return dir_new(path, unfinished ? unfinished : nothing, &store_dir_system, NULL, out, e);
 }
 
 /* ---- syncing, removing ------------------------------------------------------------ */

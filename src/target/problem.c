@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 
+#include <errno.h>
 #include <string.h>
 
 int name_check(const char *name, struct err *e)
@@ -48,17 +49,23 @@ static char *path_of(const struct target_dir *d, const char *name)
     return path;
 }
 
-void problem_report(struct target_dir *d, const char *name, const struct err *e)
+static void report(struct target_dir *d, const char *name, bool expected, const struct err *e)
 {
     struct target *t = d->t;
     if (!t->o.problem)
         return;
     CLEANUP_FREE char *path = path_of(d, name);
-    t->o.problem(t->o.arg, path ? path : name ? name : t->path, e);
+    t->o.problem(t->o.arg, path ? path : name ? name : t->path, expected, e);
+}
+
+void problem_report(struct target_dir *d, const char *name, const struct err *e)
+{
+    report(d, name, false, e);
 }
 
 void problem_once(struct target_dir *d, const char *name, enum once what, const struct err *e)
 {
+    bool only_root = d->t->euid != 0 && what != ONCE_XATTR_USER && e->os_errno != ENOTSUP;
     if (!atomic_exchange(&d->t->said[what], true))
-        problem_report(d, name, e);
+        report(d, name, only_root, e);
 }

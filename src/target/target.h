@@ -28,9 +28,10 @@ enum target_overwrite {
 struct target_options {
     enum target_overwrite overwrite;
     bool dry_run; /* touches nothing; decisions as if */
-    /* Something could not be restored exactly (owner without being root, an
-     * xattr that the file system refuses, …): the restore goes on. Any thread. */
-    void (*problem)(void *arg, const char *path, const struct err *e);
+    /* Something could not be restored exactly; the restore goes on. `expected`:
+     * only root could (an owner, a capability) and we are not; said once. Else
+     * it is a failure (an xattr that the file system refuses, …). Any thread. */
+    void (*problem)(void *arg, const char *path, bool expected, const struct err *e);
     void *arg;
 };
 

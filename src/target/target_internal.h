@@ -71,7 +71,7 @@ struct target {
 MUST_CHECK int name_check(const char *name, struct err *e);
 /* Reports about `name` in `d` (NULL: about `d` itself). */
 void problem_report(struct target_dir *d, const char *name, const struct err *e);
-/* The same, the first time only. */
+/* The same, the first time only; expected where only root could. */
 void problem_once(struct target_dir *d, const char *name, enum once what, const struct err *e);
 
 /* ---- dir.c ---- */

@@ -43,11 +43,19 @@ struct vault_info {
 
 struct vault;
 
-/* Makes a vault in an empty store: the object "vault", signed by `owner`, and
- * a fresh keeper key. `info->id`, `created_ns` and `keeper_pk` are filled in.
+/* Puts what a vault must hold from its first moment (keys, recipients, the
+ * first writer) with vault_put. */
+typedef int vault_fill(void *arg, struct vault *v, struct err *e);
+/* Makes a vault in an empty store: a fresh keeper key, what `fill` puts (NULL:
+ * nothing), and last the object "vault", signed by `owner`. `info->id`,
+ * `created_ns` and `keeper_pk` are filled in before `fill` is called. A
+ * creation that was cut short is begun anew: what it left is removed.
  * ERR_EXISTS if the store already holds a vault. */
 MUST_CHECK int vault_create(struct store *s, struct vault_info *info, const struct sign_key *owner,
-                            struct err *e);
+                            vault_fill *fill, void *arg, struct err *e);
+/* The names at the top that a creation which was cut short may leave; ends
+ * with NULL. For store_dir_create. */
+extern const char *const vault_unfinished[];
 /* ERR_NO_VAULT if the store holds none; ERR_NEWER; ERR_DAMAGED. Borrows `s`
  * for the life of the vault. Reads neither packs nor the index yet. */
 MUST_CHECK int vault_open(struct store *s, struct vault **out, struct err *e);

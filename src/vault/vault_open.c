@@ -54,28 +54,97 @@ static int keeper_make(struct store *s, struct sign_key *out, struct err *e)
     return rc ? -1 : store_sync(s, "", e);
 }
 
-int vault_create(struct store *s, struct vault_info *info, const struct sign_key *owner,
-                 struct err *e)
+const char *const vault_unfinished[] = {"keeper", "keys", "recipients", "writers", NULL};
+
+/* Removes what is a vault's by its first bytes, and nothing of anybody else's. */
+static int remove_leftover(void *arg, const char *name, uint64_t len_bytes, struct err *e)
+{
+    struct store *s = arg;
+    struct store_reader *r = NULL;
+    char magic[5] = {0};
+    if (store_open(s, name, &r, e))
+        return -1;
+    int rc = len_bytes < sizeof magic ? 0 : store_read(r, 0, magic, sizeof magic, e);
+    store_reader_close(r);
+    if (rc)
+        return -1;
+    if (memcmp(magic, "abri.", sizeof magic) != 0)
+        return err_set(e, ERR_EXISTS,
+                       "'%s' holds '%s', which is no vault's: choose a new or an empty directory",
+                       store_location(s), name);
+    return store_remove(s, name, e);
+}
+
+/* Keys of a vault that never came to be open nothing. What is put into these
+ * directories afterwards makes the removals durable. */
+static int remove_leftovers(struct store *s, struct err *e)
+{
+    for (const char *const *dir = vault_unfinished; *dir; dir++)
+        if (strcmp(*dir, "keeper") != 0 && store_list(s, *dir, remove_leftover, s, e))
+            return -1;
+    return 0;
+}
+
+static int check_absent(struct store *s, struct err *e)
 {
     struct err probe = ERR_INIT;
     if (object_exists(s, "vault", &probe))
         return err_set(e, ERR_EXISTS, "there is already a vault at '%s'", store_location(s));
-    if (probe.cls != ERR_NOT_FOUND) {
-        if (e)
-            *e = probe;
+    if (probe.cls == ERR_NOT_FOUND)
+        return 0;
+    if (e)
+        *e = probe;
+    return -1;
+}
+
+/* A vault of which nothing is known yet. */
+static int vault_new(struct store *s, struct vault **out, struct err *e)
+{
+    struct vault *v = mem_zalloc(sizeof *v);
+    if (!v)
+        return err_no_memory(e, "the vault");
+    v->store = s;
+    pack_set_init(&v->packs);
+    if (reader_cache_new(&v->readers, e)) {
+        mem_free(v);
         return -1;
     }
+    (void)pthread_mutex_init(&v->maintain, NULL);
+    (void)pthread_rwlock_init(&v->lock, NULL);
+    *out = v;
+    return 0;
+}
+
+static int fill_with(struct store *s, const struct vault_info *info, vault_fill *fill, void *arg,
+                     struct err *e)
+{
+    struct vault *v = NULL;
+    if (!fill)
+        return 0;
+    if (vault_new(s, &v, e))
+        return -1;
+    v->info = *info;
+    int rc = fill(arg, v, e);
+    vault_close(v);
+    return rc;
+}
+
+int vault_create(struct store *s, struct vault_info *info, const struct sign_key *owner,
+                 vault_fill *fill, void *arg, struct err *e)
+{
     struct vault_info made = *info;
     struct sign_key keeper = {0};
-    if (random_bytes(made.id, UID_BYTES, e) || keeper_make(s, &keeper, e))
+    uint8_t bytes[CONFIG_BYTES];
+    if (check_absent(s, e) || remove_leftovers(s, e) || random_bytes(made.id, UID_BYTES, e) ||
+        keeper_make(s, &keeper, e))
         return -1;
     memcpy(made.keeper_pk, keeper.public_key, SIGN_PUBLIC_BYTES);
     sign_key_done(&keeper);
     memcpy(made.owner_pk, owner->public_key, SIGN_PUBLIC_BYTES);
     made.created_ns = clock_realtime_ns();
-    uint8_t bytes[CONFIG_BYTES];
     config_encode(&made, owner, bytes);
-    if (store_put(s, "vault", bytes, sizeof bytes, e) || store_sync(s, "", e))
+    if (fill_with(s, &made, fill, arg, e) || store_put(s, "vault", bytes, sizeof bytes, e) ||
+        store_sync(s, "", e))
         return err_wrap(e, "make a vault at '%s'", store_location(s));
     *info = made;
     return 0;
@@ -100,17 +169,11 @@ int config_read(struct store *s, struct vault_info *out, struct err *e)
 
 int vault_open(struct store *s, struct vault **out, struct err *e)
 {
-    struct vault *v = mem_zalloc(sizeof *v);
-    if (!v)
-        return err_no_memory(e, "the vault");
-    v->store = s;
-    pack_set_init(&v->packs);
-    if (config_read(s, &v->info, e) || reader_cache_new(&v->readers, e)) {
-        mem_free(v);
+    struct vault *v = NULL;
+    struct vault_info info;
+    if (config_read(s, &info, e) || vault_new(s, &v, e))
         return -1;
-    }
-    (void)pthread_mutex_init(&v->maintain, NULL);
-    (void)pthread_rwlock_init(&v->lock, NULL);
+    v->info = info;
     *out = v;
     return 0;
 }

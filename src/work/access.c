@@ -24,7 +24,7 @@ int access_open(const char *location, struct access *out, struct err *e)
     struct access a = {0};
     if (sign_init(e))
         return -1;
-    if (store_dir_open(location, false, &a.store, e))
+    if (store_dir_open(location, &a.store, e))
         return e && e->cls == ERR_NOT_FOUND ? err_reclass(e, ERR_NO_VAULT) : -1;
     if (vault_open(a.store, &a.vault, e)) {
         store_close(a.store);

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Checking a vault. Without a key: everything that the keeper can verify. With
- * one, further: every seal opens, every chunk is what its name says, every
- * tree is well formed, and everything that it names is there and is held by
- * the snapshot's reference set. Damage is told as the files that it touches.
+ * one, further: every seal opens and every chunk is what its name says
+ * (check_data.c); every tree is well formed, and everything that it names is
+ * there and is held by the snapshot's reference set. Damage is told as the
+ * files that it touches.
+ *
+ * Every tree is read whole, also where two snapshots share nodes: each has a
+ * reference set of its own, and a collection relies on all of them.
  */
-#include "work/work_internal.h"
+#include "work/check.h"
 
 #include "base/mem.h"
 
@@ -17,12 +21,7 @@ struct check {
     struct access *access;
     const struct check_options *options;
     struct check_result *result;
-    struct opener *opener;
-    uint8_t *bad_ids; /* chunks that do not verify, ID_BYTES each, sorted later */
-    size_t bad_count, bad_cap;
-    uint8_t *copy; /* of sealed bytes: opening is done in place */
-    size_t copy_cap;
-
+    struct bad_chunks bad;
     const struct snapshot *snapshot; /* being read */
     struct refset refs;
     bool reported_hole; /* in the reference set: once a snapshot */
@@ -45,124 +44,6 @@ static void snapshot_damage(struct check *c, const char *message)
     damage(c, name, message);
 }
 
-/* ---- the data: every frame of the chosen packs --------------------------------------- */
-
-static int remember_bad(struct check *c, const uint8_t id[ID_BYTES], struct err *e)
-{
-    if (c->bad_count == c->bad_cap) {
-        size_t cap = c->bad_cap ? 2 * c->bad_cap : 64;
-        uint8_t *ids = mem_realloc(c->bad_ids, cap, ID_BYTES);
-        if (!ids)
-            return err_no_memory(e, "damaged chunks");
-        c->bad_ids = ids;
-        c->bad_cap = cap;
-    }
-    memcpy(c->bad_ids + c->bad_count++ * ID_BYTES, id, ID_BYTES);
-    return 0;
-}
-
-static int open_frame(struct check *c, const struct frame_loc *loc, const struct frame *f,
-                      const uint8_t *sealed, struct err *e)
-{
-    const struct data_key *key;
-    const uint8_t *plain;
-    size_t len;
-    uint8_t actual[ID_BYTES];
-    enum seal_kind kind = f->kind == FRAME_DATA ? SEAL_DATA : SEAL_META;
-    if (loc->len > c->copy_cap) {
-        mem_free(c->copy);
-        c->copy = mem_alloc(loc->len);
-        c->copy_cap = c->copy ? loc->len : 0;
-        if (!c->copy)
-            return err_no_memory(e, "a chunk");
-    }
-    memcpy(c->copy, sealed, loc->len);
-    if (keyring_get(c->access->keyring, f->session, &key, e) ||
-        opener_open(c->opener, key, kind, f->id, f->nonce, c->copy, loc->len, &plain, &len, e))
-        return -1;
-    seal_id(c->access->ids, kind, plain, len, actual);
-    if (memcmp(actual, f->id, ID_BYTES) != 0)
-        return err_set(e, ERR_DAMAGED, "the content does not match its name");
-    return 0;
-}
-
-static int each_frame(void *arg, const struct frame_loc *loc, const struct frame *f,
-                      const uint8_t *sealed, bool intact, struct err *e)
-{
-    struct check *c = arg;
-    struct progress *p = c->options->progress;
-    if (p) {
-        progress_add(&p->bytes, loc->len + FRAME_HEADER_BYTES);
-        if (progress_cancelled(p))
-            return err_set(e, ERR_CANCELLED, "interrupted");
-    }
-    if (!intact)
-        return remember_bad(c, f->id, e);
-    if (!c->access->keyring)
-        return 0;
-    struct err why = ERR_INIT;
-    if (open_frame(c, loc, f, sealed, &why) == 0)
-        return 0;
-    if (why.cls == ERR_NO_MEMORY) {
-        *e = why;
-        return -1;
-    }
-    char name[5 + 2 * ID_BYTES + 1];
-    memcpy(name, "pack ", 5);
-    hex_encode(vault_pack_id(c->access->vault, loc->pack), ID_BYTES, name + 5);
-    c->result->vault.damaged++;
-    damage(c, name, why.msg);
-    return remember_bad(c, f->id, e);
-}
-
-/* Whether a pack is in the subset: a hash of the seed and its id decides, so
- * that other seeds find other packs. */
-static bool is_chosen(const struct check *c, uint32_t pack)
-{
-    uint8_t seed[8], h[HASH_BYTES];
-    put_u64(seed, c->options->seed);
-    hash_two(seed, sizeof seed, vault_pack_id(c->access->vault, pack), ID_BYTES, h);
-    double at = (double)(get_u64(h) >> 11) / 9007199254740992.0; /* exact, below 1 */
-    double from = c->options->subset_from;
-    return at >= from && at < from + c->options->subset;
-}
-
-/* Packs and frames were counted by the structural check. */
-static int read_pack(struct check *c, uint32_t pack, struct err *e)
-{
-    struct vault_check_stats s = {0};
-    int rc = vault_scrub_pack(c->access->vault, pack, each_frame, c, damage, c, &s, e);
-    c->result->vault.bytes_read += s.bytes_read;
-    c->result->vault.damaged += s.damaged;
-    return rc;
-}
-
-static int read_packs(struct check *c, struct err *e)
-{
-    uint32_t count = vault_pack_count(c->access->vault);
-    if (c->options->progress)
-        atomic_store(&c->options->progress->items_total, count);
-    for (uint32_t i = 0; i < count; i++) {
-        if (c->options->progress)
-            progress_add(&c->options->progress->items, 1);
-        if (c->options->subset < 1 && !is_chosen(c, i))
-            continue;
-        if (read_pack(c, i, e))
-            return -1;
-    }
-    return 0;
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-    return memcmp(a, b, ID_BYTES);
-}
-
-static bool is_bad(const struct check *c, const uint8_t id[ID_BYTES])
-{
-    return c->bad_count && bsearch(id, c->bad_ids, c->bad_count, ID_BYTES, compare_ids);
-}
-
 /* ---- the trees ------------------------------------------------------------------------------ */
 
 static int compare_pack(const void *key, const void *item)
@@ -181,7 +62,7 @@ static bool is_referenced(const struct check *c, const struct frame_loc *loc)
 static bool chunk_is_good(struct check *c, const uint8_t id[ID_BYTES])
 {
     struct frame_loc loc;
-    if (!vault_find(c->access->vault, id, &loc) || is_bad(c, id))
+    if (!vault_find(c->access->vault, id, &loc) || bad_chunks_has(&c->bad, id))
         return false;
     if (!is_referenced(c, &loc) && !c->reported_hole) {
         c->reported_hole = true;
@@ -305,17 +186,11 @@ int work_check(struct access *a, const struct check_options *o, struct check_res
     struct check_result result = {.with_key = a->keyring != NULL};
     struct check c = {.access = a, .options = o, .result = &result};
     int rc = vault_check(a->vault, damage, &c, &result.vault, e);
-    if (rc == 0)
-        rc = opener_new(vault_get_info(a->vault)->id, &c.opener, e);
     if (rc == 0 && o->read_data)
-        rc = read_packs(&c, e);
-    if (rc == 0 && c.bad_count)
-        qsort(c.bad_ids, c.bad_count, ID_BYTES, compare_ids);
+        rc = check_data(a, o, &result, &c.bad, e);
     if (rc == 0 && a->keyring)
         rc = check_snapshots(&c, e);
-    opener_free(c.opener);
-    mem_free(c.bad_ids);
-    mem_free(c.copy);
+    bad_chunks_done(&c.bad);
     if (rc == 0)
         *out = result;
     return rc;

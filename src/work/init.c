@@ -24,6 +24,9 @@ static const struct vault_chunking default_chunking = {
 };
 
 struct new_vault {
+    const struct init_options *options;
+    const struct work_dirs *dirs;
+    const char *passphrase;
     struct vault_info info;
     struct vault_secrets *secrets;
     struct recovery_key *recovery;
@@ -52,9 +55,9 @@ static int make_keys(struct new_vault *n, struct err *e)
     return 0;
 }
 
-static int put_keys(struct new_vault *n, struct vault *v, const char *passphrase,
-                    const struct init_options *o, struct err *e)
+static int put_keys(struct new_vault *n, struct vault *v, struct err *e)
 {
+    const struct init_options *o = n->options;
     CLEANUP(buf_done) struct buf wrapped = {0};
     CLEANUP(buf_done) struct buf list = {0};
     CLEANUP(buf_done) struct buf certificate = {0};
@@ -64,7 +67,7 @@ static int put_keys(struct new_vault *n, struct vault *v, const char *passphrase
     work_host_name(host);
     seal_random(id, sizeof id);
     hex_encode(id, sizeof id, name);
-    if (recovery_wrap(n->recovery, vault_id, passphrase, strlen(passphrase), o->cost, &wrapped, e) ||
+    if (recovery_wrap(n->recovery, vault_id, n->passphrase, strlen(n->passphrase), o->cost, &wrapped, e) ||
         vault_put(v, VAULT_KEY, name, wrapped.data, wrapped.len, e) ||
         recipients_make(&n->recipients, vault_id, n->secrets, &list, e) ||
         vault_put(v, VAULT_RECIPIENTS, "0000000000000001", list.data, list.len, e) ||
@@ -93,41 +96,52 @@ static int save_writer_key(const struct writer_key *k, const struct work_dirs *d
     return rc;
 }
 
-static int create(struct new_vault *n, struct store *s, const struct init_options *o,
-                  const struct work_dirs *dirs, const char *passphrase, struct err *e)
+/* All keys are in place, here and there, before the vault exists: a cut leaves
+ * nothing, or a vault that can be used. */
+static int fill(void *arg, struct vault *v, struct err *e)
 {
+    struct new_vault *n = arg;
+    return put_keys(n, v, e) ? -1 : save_writer_key(n->writer, n->dirs, e);
+}
+
+static int create(struct new_vault *n, struct store *s, struct err *e)
+{
+    const struct init_options *o = n->options;
     struct sign_key owner;
-    struct vault *v = NULL;
     if (make_keys(n, e))
         return -1;
     sign_key_from_seed(n->secrets->owner_seed, &owner);
     n->info.shared = o->shared;
     n->info.chunking = o->chunking.cdc_avg ? o->chunking : default_chunking;
-    int rc = vault_create(s, &n->info, &owner, e);
+    int rc = vault_create(s, &n->info, &owner, fill, n, e);
     sign_key_done(&owner);
-    if (rc || vault_open(s, &v, e))
+    return rc;
+}
+
+int work_init_in(struct store *s, const struct init_options *o, const struct work_dirs *dirs,
+                 work_ask *ask, void *arg, uint8_t vault_id_out[UID_BYTES], struct err *e)
+{
+    char passphrase[PASSPHRASE_MAX];
+    CLEANUP(new_vault_done)
+    struct new_vault n = {.options = o, .dirs = dirs, .passphrase = passphrase};
+    if (sign_init(e))
         return -1;
-    rc = put_keys(n, v, passphrase, o, e);
+    int rc = ask(arg, passphrase, e);
     if (rc == 0)
-        rc = save_writer_key(n->writer, dirs, e);
-    vault_close(v);
+        rc = create(&n, s, e);
+    seal_wipe(passphrase, sizeof passphrase);
+    if (rc == 0)
+        memcpy(vault_id_out, n.info.id, UID_BYTES);
     return rc;
 }
 
 int work_init(const struct init_options *o, const struct work_dirs *dirs, work_ask *ask, void *arg,
               uint8_t vault_id_out[UID_BYTES], struct err *e)
 {
-    CLEANUP(new_vault_done) struct new_vault n = {0};
-    char passphrase[PASSPHRASE_MAX];
     struct store *s = NULL;
-    if (sign_init(e) || store_dir_open(o->location, true, &s, e))
+    if (store_dir_create(o->location, vault_unfinished, &s, e))
         return -1;
-    int rc = ask(arg, passphrase, e);
-    if (rc == 0)
-        rc = create(&n, s, o, dirs, passphrase, e);
-    seal_wipe(passphrase, sizeof passphrase);
+    int rc = work_init_in(s, o, dirs, ask, arg, vault_id_out, e);
     store_close(s);
-    if (rc == 0)
-        memcpy(vault_id_out, n.info.id, UID_BYTES);
     return rc;
 }

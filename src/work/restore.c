@@ -39,8 +39,8 @@ static int set_up(struct restore *r, const struct root *root, bool resumed, stru
     struct target_options t = {
         .overwrite = resumed && o->overwrite == TARGET_ALWAYS ? TARGET_IF_CHANGED : o->overwrite,
         .dry_run = o->dry_run,
-        .problem = o->problem,
-        .arg = o->arg,
+        .problem = restore_imperfect,
+        .arg = r,
     };
     if (vault_refresh(r->access->vault, NULL, NULL, e) ||
         chunk_reader_new(r->access, o->verify, &r->reader, e) ||
@@ -76,8 +76,9 @@ static int tear_down(struct restore *r, struct err *e)
     list_reader_free(r->list);
     tree_reader_free(r->tree);
     chunk_reader_free(r->reader);
-    (void)pthread_mutex_destroy(&r->lock);
-    return r->target ? target_close(r->target, e) : 0;
+    int rc = r->target ? target_close(r->target, e) : 0;
+    (void)pthread_mutex_destroy(&r->lock); /* closing may still report problems */
+    return rc;
 }
 
 /* ---- the tree ---------------------------------------------------------------------------- */
@@ -117,8 +118,15 @@ static int damaged_node(struct restore *r, struct err *e)
     return tree_reader_skip_damage(r->tree) ? 0 : 1;
 }
 
-static int check_cancelled(const struct restore *r, struct err *e)
+static int check_stopped(struct restore *r, struct err *e)
 {
+    if (atomic_load(&r->full)) {
+        (void)pthread_mutex_lock(&r->lock);
+        if (e)
+            *e = r->why;
+        (void)pthread_mutex_unlock(&r->lock);
+        return -1;
+    }
     if (r->options->progress && progress_cancelled(r->options->progress))
         return err_set(e, ERR_CANCELLED, "interrupted: run the same command to go on");
     return 0;
@@ -132,7 +140,7 @@ static int go_over_tree(struct restore *r, struct err *e)
     if (choose_prefix(r, e) || tree_reader_seek(r->tree, path, len, e))
         return -1;
     for (;;) {
-        if (check_cancelled(r, e))
+        if (check_stopped(r, e))
             return -1;
         int rc = tree_reader_next(r->tree, &en, e);
         if (rc == 0)
@@ -158,7 +166,7 @@ static int write_all(struct restore *r, struct err *e)
     if (restore_drain(r, rc ? &drained : e))
         rc = -1;
     restore_leave_all(r);
-    return rc ? -1 : check_cancelled(r, e); /* workers leave files unfinished */
+    return rc ? -1 : check_stopped(r, e); /* workers leave files unfinished */
 }
 
 static int read_back(struct restore *r, struct err *e)
@@ -195,7 +203,7 @@ int work_restore(struct access *a, const struct snapshot *s, const struct restor
     struct err closing = ERR_INIT;
     if (tear_down(&r, rc ? &closing : e))
         rc = -1;
-    restore_note_end(&note, rc == 0 && result.problems == 0);
+    restore_note_end(&note, rc == 0);
     mem_free(root);
     if (rc)
         return -1;

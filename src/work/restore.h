@@ -80,6 +80,8 @@ struct restore {
     struct restore_result *result; /* under lock */
     pthread_mutex_t lock;
     bool compare; /* second pass: read back instead of writing */
+    atomic_bool full;   /* no space: nothing goes on; `why` is set, under lock */
+    struct err why;
 
     struct target *target;
     struct chunk_reader *reader; /* the planner's */
@@ -119,7 +121,10 @@ void window_discard(struct restore *r);
 void restore_run_job(void *arg, unsigned worker, struct pool_job *job);
 struct restore_file *restore_file_ref(struct restore_file *f);
 void restore_file_unref(struct restore_file *f);
+/* Counts and reports; if there is no space, ends the restore instead. */
 void restore_problem(struct restore *r, const char *path, const struct err *e);
+/* What the target could not restore exactly: counted unless it is expected. */
+void restore_imperfect(void *arg, const char *path, bool expected, const struct err *e);
 void restore_count_file(struct restore *r, const struct entry *en, enum target_decision d);
 
 #endif

@@ -26,10 +26,38 @@ void restore_file_unref(struct restore_file *f)
     mem_free(f);
 }
 
+/* Without space the rest would fail file by file: the restore ends, and the
+ * same command goes on when there is room. Needs the lock. */
+static void stop_full(struct restore *r, const char *path, const struct err *e)
+{
+    if (atomic_load(&r->full))
+        return;
+    r->why = *e;
+    (void)err_wrap(&r->why, "'%s'", path);
+    atomic_store(&r->full, true);
+}
+
 void restore_problem(struct restore *r, const char *path, const struct err *e)
 {
     (void)pthread_mutex_lock(&r->lock);
-    r->result->problems++;
+    if (e->cls == ERR_NO_SPACE) {
+        stop_full(r, path, e);
+    } else {
+        r->result->problems++;
+        if (r->options->problem)
+            r->options->problem(r->options->arg, path, e);
+    }
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
+void restore_imperfect(void *arg, const char *path, bool expected, const struct err *e)
+{
+    struct restore *r = arg;
+    if (!expected) {
+        restore_problem(r, path, e);
+        return;
+    }
+    (void)pthread_mutex_lock(&r->lock);
     if (r->options->problem)
         r->options->problem(r->options->arg, path, e);
     (void)pthread_mutex_unlock(&r->lock);
@@ -55,8 +83,15 @@ void restore_count_file(struct restore *r, const struct entry *en, enum target_d
 /* Reports a file's first failure; its later pieces are of no interest. */
 static void fail_file(struct restore *r, struct restore_file *f, const struct err *e)
 {
-    if (!atomic_exchange(&f->failed, true))
-        restore_problem(r, f->entry->path, e);
+    if (atomic_exchange(&f->failed, true))
+        return;
+    restore_problem(r, f->entry->path, e);
+    if (!f->file || r->compare)
+        return;
+    (void)pthread_mutex_lock(&r->lock);
+    r->result->files--; /* counted when it was made */
+    r->result->bytes -= f->entry->size;
+    (void)pthread_mutex_unlock(&r->lock);
 }
 
 static int write_piece(struct restore *r, const struct piece *p, const uint8_t *data,
@@ -107,7 +142,8 @@ void restore_run_job(void *arg, unsigned worker, struct pool_job *base)
     struct err chunk_err = ERR_INIT;
     const uint8_t *plain = NULL;
     size_t len = 0;
-    bool stop = r->options->progress && progress_cancelled(r->options->progress);
+    bool stop = atomic_load(&r->full) ||
+                (r->options->progress && progress_cancelled(r->options->progress));
     if (stop)
         (void)err_set(&chunk_err, ERR_CANCELLED, "interrupted");
     int rc = stop ? -1

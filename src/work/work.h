@@ -62,6 +62,10 @@ struct init_options {
 /* Makes the vault and its keys, enrols this machine as a writer. */
 MUST_CHECK int work_init(const struct init_options *o, const struct work_dirs *dirs, work_ask *ask,
                          void *arg, uint8_t vault_id_out[UID_BYTES], struct err *e);
+/* The same in a store that is open already; o->location is not used. */
+MUST_CHECK int work_init_in(struct store *s, const struct init_options *o,
+                            const struct work_dirs *dirs, work_ask *ask, void *arg,
+                            uint8_t vault_id_out[UID_BYTES], struct err *e);
 
 /* ---- backup -------------------------------------------------------------------------- */
 

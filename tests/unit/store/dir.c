@@ -73,12 +73,12 @@ static void opening_tells_missing_and_taken_places(void **state)
     struct err e = ERR_INIT;
     struct store *s = NULL;
     const char *base = place(state)->path;
-    assert_class(store_dir_open(below(base, "nowhere"), false, &s, &e), &e, ERR_NOT_FOUND);
-    assert_class(store_dir_open(below(base, "no/where"), true, &s, &e), &e, ERR_NOT_FOUND);
+    assert_class(store_dir_open(below(base, "nowhere"), &s, &e), &e, ERR_NOT_FOUND);
+    assert_class(store_dir_create(below(base, "no/where"), NULL, &s, &e), &e, ERR_NOT_FOUND);
     plant(below(base, "file"), "x");
-    assert_class(store_dir_open(below(base, "file"), false, &s, &e), &e, ERR_NOT_FOUND);
+    assert_class(store_dir_open(below(base, "file"), &s, &e), &e, ERR_NOT_FOUND);
     put(place(state)->s, "vault", "x");
-    assert_class(store_dir_open(below(base, "vault"), true, &s, &e), &e, ERR_EXISTS);
+    assert_class(store_dir_create(below(base, "vault"), NULL, &s, &e), &e, ERR_EXISTS);
     assert_null(s);
     assert_string_equal(store_location(place(state)->s), below(base, "vault"));
 }
@@ -93,7 +93,7 @@ static void an_empty_directory_is_accepted(void **state)
     assert_int_equal(mkdir(below(path, "lost+found"), 0700), 0);
     assert_int_equal(mkdir(below(path, "tmp"), 0700), 0);
     plant(below(path, "tmp/abri-99999-1-0.part"), "left by a creation that died");
-    assert_ok(store_dir_open(path, true, &s, &e), &e);
+    assert_ok(store_dir_create(path, NULL, &s, &e), &e);
     put(s, "a", "x");
     assert_names(s, "", "a");
     store_close(s);

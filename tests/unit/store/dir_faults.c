@@ -246,7 +246,7 @@ static void a_temporary_that_stays_does_no_harm(void **state)
     assert_class(try_put(f, "a", &e), &e, ERR_EXISTS);
     assert_class(store_remove(f->s, "a", &e), &e, ERR_IO);
     f->plan = (struct plan){0};
-    assert_ok(store_dir_open(below(f->path, "vault"), false, &s, &e), &e);
+    assert_ok(store_dir_open(below(f->path, "vault"), &s, &e), &e);
     store_close(s);
     assert_int_equal(rmdir(below(f->path, "vault/tmp")), 0);
     assert_text(f->s, "a", "content"); /* its other name went, not the object */

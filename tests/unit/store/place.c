@@ -72,7 +72,7 @@ int place_open(void **state)
     p->below = NULL;
     int rc;
     switch (p->kind) {
-    case PLACE_DIR: rc = store_dir_open(below(p->path, "vault"), true, &p->s, &e); break;
+    case PLACE_DIR: rc = store_dir_create(below(p->path, "vault"), NULL, &p->s, &e); break;
     case PLACE_DIR_OLD:
         rc = store_dir_open_with(below(p->path, "vault"), true, &place_old_ops, NULL, &p->s, &e);
         break;

@@ -186,7 +186,7 @@ static void check_cut(struct run *r, size_t k, enum record_cut cut, const char *
     struct store *s;
     size_t listed = 0, there = 0;
     assert_ok(store_record_cut(r->record, k, cut, r->seed + k, at, &e), &e);
-    assert_ok(store_dir_open(at, false, &s, &e), &e);
+    assert_ok(store_dir_open(at, &s, &e), &e);
     for (size_t i = 0; i < r->count; i++) {
         const char *what = wrong(s, &r->facts[i], k);
         if (what) {
@@ -276,7 +276,7 @@ static void a_sync_that_is_left_out_shows(void **state)
     (void)snprintf(cut_at, sizeof cut_at, "%s/cut", p->path);
     assert_ok(store_record_cut(record, store_record_count(record), RECORD_CUT_LOST, 1, cut_at, &e),
               &e);
-    assert_ok(store_dir_open(cut_at, false, &s, &e), &e);
+    assert_ok(store_dir_open(cut_at, &s, &e), &e);
     assert_text(s, "a", "");
     store_close(s);
     store_record_free(record);
@@ -304,7 +304,7 @@ static void what_was_there_before_is_kept(void **state)
     (void)snprintf(cut_at, sizeof cut_at, "%s/cut", p->path);
     assert_ok(store_record_cut(record, store_record_count(record), RECORD_CUT_LOST, 1, cut_at, &e),
               &e);
-    assert_ok(store_dir_open(cut_at, false, &s, &e), &e);
+    assert_ok(store_dir_open(cut_at, &s, &e), &e);
     assert_names(s, "", "old/a old/empty");
     assert_text(s, "old/a", "from before");
     store_close(s);

@@ -42,6 +42,12 @@ static void said(void *arg, const char *path, const struct err *e)
     (void)fprintf(stderr, "problem: '%s': %s\n", path, e->msg);
 }
 
+static void imperfect(void *arg, const char *path, bool expected, const struct err *e)
+{
+    (void)expected;
+    said(arg, path, e);
+}
+
 _Noreturn static void die(const char *path, const struct err *e)
 {
     (void)fprintf(stderr, "copytree: '%s': %s\n", path, e->msg);
@@ -222,7 +228,7 @@ int main(int argc, char **argv)
     const char *paths[] = {argv[1]};
     struct walk_options from = {.paths = paths, .path_count = 1, .problem = said, .arg = &c};
     struct target_options to = {
-        .overwrite = overwrite_of(argc > 3 ? argv[3] : "always"), .problem = said, .arg = &c};
+        .overwrite = overwrite_of(argc > 3 ? argv[3] : "always"), .problem = imperfect, .arg = &c};
     size_t count;
     if (walk_open(&from, &w, &e) || source_meta_new(&c.meta, &e) ||
         target_open(argv[2], &to, &c.t, &e))

@@ -32,9 +32,10 @@ int scratch_leave(void **state)
     return 0;
 }
 
-static void problem(void *arg, const char *path, const struct err *e)
+static void problem(void *arg, const char *path, bool expected, const struct err *e)
 {
     struct said *s = arg;
+    s->expected = expected;
     s->count++;
     s->e = *e;
     (void)snprintf(s->path, sizeof s->path, "%s", path);

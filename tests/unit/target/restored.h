@@ -22,6 +22,7 @@ int scratch_leave(void **state);
 /* What the target said about things not restored exactly. */
 struct said {
     size_t count;
+    bool expected;
     char path[4096];
     struct err e;
 };

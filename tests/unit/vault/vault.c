@@ -20,7 +20,7 @@ static void vaults_open_as_they_were_made(void **state)
         assert_int_equal(before.chunking.fixed, 4096);
         assert_ptr_equal(vault_store(w.v), w.store);
         struct vault_info again = {0};
-        assert_err(vault_create(w.store, &again, &w.owner, e), ERR_EXISTS);
+        assert_err(vault_create(w.store, &again, &w.owner, NULL, NULL, e), ERR_EXISTS);
         assert_true(bytes_are_zero(&again, sizeof again));
         world_close(&w);
     }
@@ -60,7 +60,7 @@ static void creation_may_be_cut_short_anywhere(void **state)
         assert_ok(store_fault_open(below, &layer, e));
         struct store_fault_plan plan = {.crash_at = crash_at};
         store_fault_plan(layer, &plan);
-        int rc = vault_create(layer, &info, &owner, NULL);
+        int rc = vault_create(layer, &info, &owner, NULL, NULL, NULL);
         crashed = store_fault_crashed(layer);
         store_close(layer);
         for (uint64_t seed = 0; seed < 20; seed++) {
@@ -68,7 +68,7 @@ static void creation_may_be_cut_short_anywhere(void **state)
             assert_ok(store_mem_power_cut(below, seed, STORE_CUT_MIXED, &after, e));
             if (vault_open(after, &v, NULL)) {
                 assert_true(rc != 0);
-                assert_ok(vault_create(after, &info, &owner, e));
+                assert_ok(vault_create(after, &info, &owner, NULL, NULL, e));
                 assert_ok(vault_open(after, &v, e));
             }
             assert_ok(keeper_load(v, &keeper, e));

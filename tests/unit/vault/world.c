@@ -46,13 +46,13 @@ void world_open(struct world *w, enum world_kind kind, bool shared)
         char vault[SCRATCH_PATH_MAX + 8];
         scratch_make(w->path);
         (void)snprintf(vault, sizeof vault, "%s/vault", w->path);
-        assert_ok(store_dir_open(vault, true, &w->store, e));
+        assert_ok(store_dir_create(vault, NULL, &w->store, e));
     } else {
         assert_ok(store_mem_open(&w->store, e));
     }
     struct vault_info info = {.shared = shared, .chunking = {.small_max = 7, .fixed = 4096}};
     sign_key_new(&w->owner);
-    assert_ok(vault_create(w->store, &info, &w->owner, e));
+    assert_ok(vault_create(w->store, &info, &w->owner, NULL, NULL, e));
     assert_ok(vault_open(w->store, &w->v, e));
     for (int i = 0; i < WRITERS; i++)
         enrol(w, i);

@@ -18,7 +18,7 @@ struct place {
 static void place_open(struct world *w, struct place *p, struct access *a)
 {
     struct err e = ERR_INIT;
-    assert_ok(store_dir_open(w->vault, false, &p->dir, &e), &e);
+    assert_ok(store_dir_open(w->vault, &p->dir, &e), &e);
     assert_ok(store_fault_open(p->dir, &p->fault, &e), &e);
     assert_ok(world_open(p->fault, a, &e), &e);
 }
