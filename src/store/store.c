@@ -188,6 +188,38 @@ int store_list(struct store *s, const char *dir, store_each *each, void *arg, st
     return s->impl->list(s, dir, each, arg, e);
 }
 
+/* ---- leases --------------------------------------------------------------------------- */
+
+bool store_lease_name_valid(const char *name)
+{
+    size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    return len > 0 && len <= STORE_LEASE_NAME_MAX && name[len] == '\0';
+}
+
+int store_lease_take(struct store *s, const char *name, struct store_lease **out, struct err *e)
+{
+    if (!store_lease_name_valid(name))
+        return err_set(e, ERR_USAGE, "not a name for a lease: 1 to %d of a-z 0-9 -",
+                       STORE_LEASE_NAME_MAX);
+    return s->impl->lease_take(s, name, out, e);
+}
+
+bool store_lease_held(struct store_lease *l)
+{
+    return l->impl->lease_held(l);
+}
+
+void store_lease_drop(struct store_lease *l)
+{
+    if (l)
+        l->impl->lease_drop(l);
+}
+
+int store_lease_list(struct store *s, store_each_lease *each, void *arg, struct err *e)
+{
+    return s->impl->lease_list(s, each, arg, e);
+}
+
 /* ---- removing ----------------------------------------------------------------------- */
 
 int store_remove(struct store *s, const char *name, struct err *e)

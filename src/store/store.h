@@ -98,6 +98,27 @@ typedef int store_each(void *arg, const char *name, uint64_t len_bytes, struct e
 MUST_CHECK int store_list(struct store *s, const char *dir, store_each *each, void *arg,
                           struct err *e);
 
+/* ---- leases: who is at work -------------------------------------------------
+
+ * A lease says that its holder is at work, for as long as the process lives:
+ * the kernel ends it, however the process goes, so nothing is ever stale. It
+ * is no object and survives no power cut. Names have 1 to 64 of [a-z0-9-]. */
+
+struct store_lease;
+/* ERR_BUSY if a living holder has the name. */
+MUST_CHECK int store_lease_take(struct store *s, const char *name, struct store_lease **out,
+                                struct err *e);
+/* False if somebody took it away (removed "tmp" while we were at work): then
+ * what relies on it must not go on. */
+bool store_lease_held(struct store_lease *l);
+void store_lease_drop(struct store_lease *l); /* NULL is fine */
+/* Calls `each` with the name of every lease whose holder lives: surely those
+ * taken before the call and not dropped during it. Removes what dead ones left.
+ * Where the file system has no locks, all count as living. */
+typedef int store_each_lease(void *arg, const char *name, struct err *e);
+MUST_CHECK int store_lease_list(struct store *s, store_each_lease *each, void *arg,
+                                struct err *e);
+
 /* ---- removing (for derived data, and for the collector) ------------------- */
 
 /* ERR_NOT_FOUND if there is no such object. */

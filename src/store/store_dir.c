@@ -347,4 +347,8 @@ const struct store_impl store_dir_impl = {
     .reader_close = dir_reader_close,
     .list = dir_list,
     .remove = dir_remove,
+    .lease_take = dir_lease_take,
+    .lease_held = dir_lease_held,
+    .lease_drop = dir_lease_drop,
+    .lease_list = dir_lease_list,
 };

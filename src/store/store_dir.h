@@ -4,6 +4,7 @@
  *   store_dir.c        opening, syncing, listing, removing
  *   store_dir_path.c   reaching a path below the top without following links
  *   store_dir_tmp.c    temporaries: made, told from dead ones, removed
+ *   store_dir_lease.c  leases: who is at work
  *   store_dir_write.c  filling and naming an object
  *   store_dir_read.c   reading and mapping an object
  */
@@ -52,7 +53,7 @@ void dir_stream_close(DIR **d);
 
 /* ---- store_dir_tmp.c ---- */
 
-#define DIR_TMP_PATH_MAX 64
+#define DIR_TMP_PATH_MAX 80
 struct dir_tmp {
     int dirfd;                   /* of "tmp"; the store's */
     int fd;                      /* locked as long as it is open */
@@ -63,6 +64,10 @@ static inline const char *dir_tmp_name(const struct dir_tmp *t)
     return t->path + sizeof "tmp/" - 1;
 }
 
+/* The directory of temporaries, made if missing. `again`: the one we had is
+ * gone (anyone may delete "tmp"). Gives a descriptor that the store keeps; -1 and
+ * errno. */
+int dir_tmp_place(struct dir_store *s, bool again);
 MUST_CHECK int dir_tmp_create(struct dir_store *s, struct dir_tmp *out, struct err *e);
 void dir_tmp_unlink(struct dir_store *s, const struct dir_tmp *t);
 /* Best effort: a store that cannot be cleaned can still be read. */
@@ -80,5 +85,12 @@ int dir_open(struct store *s, const char *name, struct store_reader **out, struc
 int dir_read(struct store_reader *r, uint64_t off, void *p, size_t len, struct err *e);
 const uint8_t *dir_map(struct store_reader *r);
 void dir_reader_close(struct store_reader *r);
+
+/* ---- store_dir_lease.c: the seam ---- */
+
+int dir_lease_take(struct store *s, const char *name, struct store_lease **out, struct err *e);
+bool dir_lease_held(struct store_lease *l);
+void dir_lease_drop(struct store_lease *l);
+int dir_lease_list(struct store *s, store_each_lease *each, void *arg, struct err *e);
 
 #endif

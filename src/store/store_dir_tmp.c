@@ -70,9 +70,7 @@ static bool name_is_ours(const char *p)
            skip_text(&p, ".part") && *p == '\0';
 }
 
-/* The directory of temporaries, made if missing. `again`: the one we had is
- * gone (anyone may delete "tmp"). Returns a descriptor that the store keeps. */
-static int tmp_dir(struct dir_store *s, bool again)
+int dir_tmp_place(struct dir_store *s, bool again)
 {
     (void)pthread_mutex_lock(&s->tmp_lock);
     int fd = s->tmp;
@@ -110,7 +108,7 @@ int dir_tmp_create(struct dir_store *s, struct dir_tmp *out, struct err *e)
 {
     bool again = false;
     for (int i = 0; i < TMP_TRIES; i++) {
-        int dirfd = tmp_dir(s, again);
+        int dirfd = dir_tmp_place(s, again);
         if (dirfd < 0)
             return dir_fail(s, errno, "write to", "tmp", e);
         struct dir_tmp t = {.dirfd = dirfd};

@@ -196,6 +196,27 @@ static int fault_remove(struct store *base, const char *name, struct err *e)
     return after(s, f, STORE_OP_REMOVE, store_remove(s->below, name, e), e);
 }
 
+/* ---- leases: as the operations that they consist of ------------------------------------- */
+
+static int fault_lease_take(struct store *base, const char *name, struct store_lease **out,
+                            struct err *e)
+{
+    struct fault_store *s = fault_store_of(base);
+    enum fate f = decide(s, STORE_OP_CREATE);
+    if (stopped(f))
+        return report(s, f, STORE_OP_CREATE, e);
+    return store_lease_take(s->below, name, out, e);
+}
+
+static int fault_lease_list(struct store *base, store_each_lease *each, void *arg, struct err *e)
+{
+    struct fault_store *s = fault_store_of(base);
+    enum fate f = decide(s, STORE_OP_LIST);
+    if (stopped(f))
+        return report(s, f, STORE_OP_LIST, e);
+    return after(s, f, STORE_OP_LIST, store_lease_list(s->below, each, arg, e), e);
+}
+
 /* ---- writing ----------------------------------------------------------------------------- */
 
 static int fault_create(struct store *base, struct store_writer **out, struct err *e)
@@ -331,4 +352,8 @@ static const struct store_impl store_fault_impl = {
     .reader_close = fault_reader_close,
     .list = fault_list,
     .remove = fault_remove,
+    .lease_take = fault_lease_take,
+    .lease_held = NULL, /* leases are those of the store below */
+    .lease_drop = NULL,
+    .lease_list = fault_lease_list,
 };

@@ -286,4 +286,8 @@ const struct store_impl store_mem_impl = {
     .reader_close = mem_reader_close,
     .list = mem_list,
     .remove = mem_remove,
+    .lease_take = mem_lease_take,
+    .lease_held = mem_lease_held,
+    .lease_drop = mem_lease_drop,
+    .lease_list = mem_lease_list,
 };

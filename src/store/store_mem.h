@@ -40,6 +40,7 @@ struct mem_store {
     size_t name_count, name_cap;
     struct mem_dir *dirs; /* in the order in which they were made: parents first */
     size_t dir_count, dir_cap;
+    struct mem_lease *leases; /* newest first */
 };
 
 static inline struct mem_store *mem_store_of(struct store *s)
@@ -77,5 +78,12 @@ int mem_open(struct store *s, const char *name, struct store_reader **out, struc
 int mem_read(struct store_reader *r, uint64_t off, void *p, size_t len, struct err *e);
 const uint8_t *mem_map(struct store_reader *r);
 void mem_reader_close(struct store_reader *r);
+
+/* ---- store_mem_lease.c ---- */
+
+int mem_lease_take(struct store *s, const char *name, struct store_lease **out, struct err *e);
+bool mem_lease_held(struct store_lease *l);
+void mem_lease_drop(struct store_lease *l);
+int mem_lease_list(struct store *s, store_each_lease *each, void *arg, struct err *e);
 
 #endif

@@ -34,12 +34,21 @@ struct store_impl {
 
     int (*list)(struct store *s, const char *dir, store_each *each, void *arg, struct err *e);
     int (*remove)(struct store *s, const char *name, struct err *e);
+
+    int (*lease_take)(struct store *s, const char *name, struct store_lease **out, struct err *e);
+    bool (*lease_held)(struct store_lease *l);
+    void (*lease_drop)(struct store_lease *l);
+    int (*lease_list)(struct store *s, store_each_lease *each, void *arg, struct err *e);
 };
 
 struct store {
     const struct store_impl *impl;
 };
 struct store_writer {
+    const struct store_impl *impl;
+};
+#define STORE_LEASE_NAME_MAX 64
+struct store_lease {
     const struct store_impl *impl;
 };
 struct store_reader {
@@ -51,6 +60,7 @@ struct store_reader {
 /* The rules of store.h for names, and for directories ("" or a name). */
 bool store_name_valid(const char *name);
 bool store_dir_name_valid(const char *dir);
+bool store_lease_name_valid(const char *name);
 /* True if `name` lies below directory `dir`, at any depth. */
 bool store_name_below(const char *name, const char *dir);
 
