@@ -117,6 +117,20 @@ static int check_small_objects(struct check *c, struct err *e)
     return 0;
 }
 
+/* ---- condemnations ---------------------------------------------------------------------- */
+
+static int check_condemned(struct check *c, struct err *e)
+{
+    CLEANUP(condemned_done) struct condemned l = {0};
+    return condemned_read(c->vault, &c->damage, &l, e);
+}
+
+bool check_was_collected(const struct check *c, uint32_t pack, const struct err *why)
+{
+    return why->cls == ERR_NOT_FOUND &&
+           atomic_load(&pack_set_at(&c->vault->packs, pack)->condemned) != 0;
+}
+
 /* ---- packs ---------------------------------------------------------------------------------- */
 
 static int check_pack(struct check *c, uint32_t number, struct err *e)
@@ -127,7 +141,9 @@ static int check_pack(struct check *c, uint32_t number, struct err *e)
     struct err why = ERR_INIT;
     c->stats.packs++;
     int rc = pack_contents_read(v, p->id, &contents, &why);
-    if (rc) {
+    if (rc && check_was_collected(c, number, &why)) {
+        rc = 0;
+    } else if (rc) {
         char name[PACK_NAME_BYTES];
         pack_name(p->id, name);
         rc = note(c, name, &why, e);
@@ -165,7 +181,8 @@ int vault_check(struct vault *v, vault_damage *damaged, void *arg, struct vault_
                 struct err *e)
 {
     struct check c = {.vault = v, .damage = {.each = damaged, .arg = arg}};
-    int rc = check_identity(&c, e) || check_small_objects(&c, e) || check_packs(&c, e) ||
+    int rc = check_identity(&c, e) || check_small_objects(&c, e) || check_condemned(&c, e) ||
+                     check_packs(&c, e) ||
                      check_records(&c, e)
                  ? -1
                  : 0;

@@ -167,8 +167,13 @@ static int check_record(struct records *r, uint64_t sequence, struct err *e)
     c->stats.snapshots++;
     if (record_read(c->vault, sequence, &r->record, &why) ||
         record_verify_keeper(c->vault, &r->record, &why) ||
-        record_verify_writer(c->vault, &r->record, &why))
+        record_verify_writer(c->vault, &r->record, &why)) {
+        if (why.cls == ERR_NOT_FOUND) {
+            c->stats.snapshots--; /* it was removed since it was listed */
+            return 0;
+        }
         return damage_note(&c->damage, r->name, &why, e);
+    }
     c->stats.bytes_read += r->record.bytes.len;
     check_keeper_chain(r);
     return check_session(r, e) || check_writer_chain(r, e) || check_refs(r, e) ? -1 : 0;

@@ -123,6 +123,7 @@ static void describe(const struct vault *v, const uint32_t *packs, uint32_t coun
         memcpy(out[i].writer, p->writer, UID_BYTES);
         out[i].frame_count = p->frame_count;
         out[i].kind = p->kind;
+        out[i].moved_in = p->moved_in;
     }
 }
 
@@ -257,8 +258,13 @@ static int read_footer(struct vault *v, uint32_t number, struct batch *b, struct
     } else if (rc) {
         if (e)
             *e = inner;
-    } else if (pack_describe(p, c.header.writer, c.footer.count, c.header.kind)) {
-        rc = batch_take(b, number, &c.footer, e);
+    } else {
+        struct index_pack said = {.frame_count = c.footer.count,
+                                  .kind = c.header.kind,
+                                  .moved_in = c.footer.origin_count > 0};
+        memcpy(said.writer, c.header.writer, UID_BYTES);
+        if (pack_describe(p, &said))
+            rc = batch_take(b, number, &c.footer, e);
     }
     pack_contents_done(&c);
     return rc;

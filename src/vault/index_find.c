@@ -10,9 +10,16 @@
 
 enum { FOUND = 1, ABSENT = 0, RUN_DAMAGED = -1 };
 
+/* Which places a look-up accepts. */
+struct wanted {
+    index_accept *accept; /* NULL: all */
+    const void *arg;
+    bool condemned; /* those in packs on their way out, too */
+};
+
 /* An entry as a place in the vault, if it is one that the caller may use. */
 static int judge(const struct vault *v, const struct index_run *r, const struct index_entry *n,
-                 const uint8_t *writer, struct frame_loc *out)
+                 const struct wanted *w, struct frame_loc *out)
 {
     if (n->pack >= r->h.pack_count)
         return RUN_DAMAGED;
@@ -22,14 +29,16 @@ static int judge(const struct vault *v, const struct index_run *r, const struct 
     const struct pack *p = pack_set_at(&v->packs, number);
     if (n->frame >= p->frame_count || n->len > FRAME_SEALED_MAX)
         return RUN_DAMAGED;
-    if (writer && memcmp(p->writer, writer, UID_BYTES) != 0)
+    struct frame_loc loc = {number, n->frame, n->offset, n->len};
+    if ((!w->condemned && atomic_load_explicit(&p->condemned, memory_order_relaxed)) ||
+        (w->accept && !w->accept(w->arg, p, &loc)))
         return ABSENT;
-    *out = (struct frame_loc){number, n->frame, n->offset, n->len};
+    *out = loc;
     return FOUND;
 }
 
 static int find_in(const struct vault *v, const struct index_run *r, const uint8_t *id,
-                   const uint8_t *writer, struct frame_loc *out)
+                   const struct wanted *w, struct frame_loc *out)
 {
     int64_t at = index_run_seek(r, id);
     if (at < 0)
@@ -40,18 +49,18 @@ static int find_in(const struct vault *v, const struct index_run *r, const uint8
             return RUN_DAMAGED;
         if (memcmp(n.id, id, ID_BYTES) != 0)
             return ABSENT;
-        int verdict = judge(v, r, &n, writer, out);
+        int verdict = judge(v, r, &n, w, out);
         if (verdict != ABSENT)
             return verdict;
     }
     return ABSENT;
 }
 
-static int find_in_runs(struct vault *v, const uint8_t *id, const uint8_t *writer,
+static int find_in_runs(struct vault *v, const uint8_t *id, const struct wanted *w,
                         struct frame_loc *out, const struct index_run **damaged)
 {
     for (size_t i = 0; i < v->run_count; i++) {
-        int verdict = find_in(v, v->runs[i], id, writer, out);
+        int verdict = find_in(v, v->runs[i], id, w, out);
         if (verdict == RUN_DAMAGED)
             *damaged = v->runs[i];
         if (verdict != ABSENT)
@@ -90,15 +99,15 @@ static int replace_damaged(struct vault *v, const struct index_run *damaged, str
     return rc;
 }
 
-int index_find(struct vault *v, const uint8_t id[ID_BYTES], const uint8_t *writer,
-               struct frame_loc *out, struct err *e)
+static int find(struct vault *v, const uint8_t *id, const struct wanted *w,
+                struct frame_loc *out, struct err *e)
 {
     for (;;) {
         const struct index_run *damaged = NULL;
         if (index_ensure(v, e))
             return -1;
         (void)pthread_rwlock_rdlock(&v->lock);
-        int verdict = find_in_runs(v, id, writer, out, &damaged);
+        int verdict = find_in_runs(v, id, w, out, &damaged);
         (void)pthread_rwlock_unlock(&v->lock);
         if (verdict != RUN_DAMAGED)
             return verdict;
@@ -107,10 +116,32 @@ int index_find(struct vault *v, const uint8_t id[ID_BYTES], const uint8_t *write
     }
 }
 
+static bool is_of_writer(const void *writer, const struct pack *p, const struct frame_loc *loc)
+{
+    (void)loc;
+    return memcmp(p->writer, writer, UID_BYTES) == 0;
+}
+
+int index_find(struct vault *v, const uint8_t id[ID_BYTES], const uint8_t *writer,
+               struct frame_loc *out, struct err *e)
+{
+    struct wanted w = {.accept = writer ? is_of_writer : NULL, .arg = writer};
+    return find(v, id, &w, out, e);
+}
+
+int index_find_any(struct vault *v, const uint8_t id[ID_BYTES], index_accept *accept,
+                   const void *arg, struct frame_loc *out, struct err *e)
+{
+    struct wanted w = {.accept = accept, .arg = arg};
+    int found = find(v, id, &w, out, e);
+    w.condemned = true;
+    return found == ABSENT ? find(v, id, &w, out, e) : found;
+}
+
 bool vault_find(struct vault *v, const uint8_t id[ID_BYTES], struct frame_loc *out)
 {
     struct frame_loc loc;
-    if (index_find(v, id, NULL, &loc, NULL) != FOUND)
+    if (index_find_any(v, id, NULL, NULL, &loc, NULL) != FOUND)
         return false;
     *out = loc;
     return true;

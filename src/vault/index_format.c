@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static const char index_magic[8] = "abri.IDX";
+static const char index_magic[8] = "abri.IX2";
 
 uint64_t index_blocks_at(uint32_t pack_count)
 {
@@ -88,7 +88,7 @@ void index_pack_encode(const struct index_pack *p, uint8_t out[static INDEX_PACK
     memcpy(out, p->id, ID_BYTES);
     memcpy(out + 32, p->writer, UID_BYTES);
     put_u32(out + 48, p->frame_count);
-    put_u32(out + 52, (uint32_t)p->kind);
+    put_u32(out + 52, (uint32_t)p->kind | (p->moved_in ? 0x100u : 0));
 }
 
 void index_pack_decode(const uint8_t in[static INDEX_PACK_BYTES], struct index_pack *out)
@@ -97,6 +97,7 @@ void index_pack_decode(const uint8_t in[static INDEX_PACK_BYTES], struct index_p
     memcpy(out->writer, in + 32, UID_BYTES);
     out->frame_count = get_u32(in + 48);
     out->kind = (enum frame_kind)in[52];
+    out->moved_in = in[53] & 1;
 }
 
 #define RESTS      (INDEX_BLOCK_ENTRIES * 8u)

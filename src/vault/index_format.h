@@ -3,9 +3,9 @@
  * The bytes of an index run, an immutable sorted table of frames in `index/`.
  * Private to this program; anybody may delete it, since footers say the same.
  *
- *   header   "abri.IDX" ‖ u32 version ‖ u32 packs ‖ u64 entries ‖ vault id[16]
+ *   header   "abri.IX2" ‖ u32 version ‖ u32 packs ‖ u64 entries ‖ vault id[16]
  *            ‖ H(fences)[32] ‖ packs × (id[32] ‖ writer[16] ‖ u32 frames ‖ u8
- *            kind ‖ 3 zero) ‖ H(all before)[32], zeros up to 4096 × n
+ *            kind ‖ u8 1 if its footer names origins ‖ 2 zero) ‖ H(all before)[32], zeros up to 4096 × n
  *   blocks   4096 bytes each, of 85 entries (the last block may hold fewer, the
  *            rest zero): 85 × the first eight bytes of the id ‖ 85 × the rest of
  *            the entry[40] ‖ u32 number of the block ‖ u32 entries in it ‖ the
@@ -41,6 +41,7 @@ struct index_pack {
     uint8_t writer[UID_BYTES];
     uint32_t frame_count;
     enum frame_kind kind;
+    bool moved_in; /* compaction wrote it: its footer names origins */
 };
 
 struct index_header {

@@ -9,9 +9,12 @@
  *    can then only be unknown, never look useless.
  * I3 A run that describes nothing is removed. Two processes that see the same
  *    runs choose the same ones, since the order is by size and name.
+ * I5 Condemnations are read before packs are listed. So a listed pack that was
+ *    condemned before is marked, and one whose condemnation is over is gone from
+ *    the list, too.
  */
 #include "base/mem.h"
-#include "vault/vault_internal.h"
+#include "vault/condemned.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -108,7 +111,7 @@ static void map_run(struct vault *v, struct index_run *r)
             continue;
         struct pack *p = pack_set_at(&v->packs, number);
         if (p->seen != v->refresh || p->covered == v->refresh ||
-            !pack_describe(p, said.writer, said.frame_count, said.kind))
+            !pack_describe(p, &said))
             continue;
         p->covered = v->refresh;
         if (r->name[0])
@@ -155,9 +158,13 @@ static int see_pack(void *arg, const char *name, uint64_t len, struct err *e)
 
 static int refresh_locked(struct vault *v, struct damage *d, struct err *e)
 {
+    struct damage ignored = {0};
+    CLEANUP(condemned_done) struct condemned condemned = {0};
     v->refresh++;
-    if (open_runs(v, e) || store_list(v->store, "packs", see_pack, v, e))
+    if (open_runs(v, e) || condemned_read(v, &ignored, &condemned, e) ||
+        store_list(v->store, "packs", see_pack, v, e))
         return -1;
+    condemned_mark(v, &condemned);
     map_runs(v);
     return index_read_footers(v, d, e);
 }

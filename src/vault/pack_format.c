@@ -116,13 +116,19 @@ void pack_row_decode(const uint8_t in[static PACK_ROW_BYTES], struct pack_row *o
     memcpy(out->hash, in + 44, HASH_BYTES);
 }
 
-void pack_footer_encode(struct buf *out, const uint8_t *rows, uint32_t count)
+void pack_footer_encode(struct buf *out, const uint8_t *rows, uint32_t count,
+                        const uint8_t *origins, uint32_t origin_count)
 {
     object_head_put(out, footer_magic);
-    buf_put_u32(out, 1);
+    buf_put_u32(out, origin_count ? 2 : 1);
     buf_put_u32(out, SECTION_FRAMES);
     buf_put_u32(out, count * PACK_ROW_BYTES);
     buf_put(out, rows, (size_t)count * PACK_ROW_BYTES);
+    if (!origin_count)
+        return;
+    buf_put_u32(out, SECTION_ORIGINS);
+    buf_put_u32(out, origin_count * PACK_ORIGIN_BYTES);
+    buf_put(out, origins, (size_t)origin_count * PACK_ORIGIN_BYTES);
 }
 
 static int take_frames(struct pack_footer *f, const uint8_t *p, uint32_t len, struct err *e)
@@ -191,6 +197,8 @@ static int check_origins(const struct pack_footer *f, struct err *e)
         const uint8_t *o = f->origins + (size_t)i * PACK_ORIGIN_BYTES;
         if (get_u32(o) >= f->count || get_u32(o + 36) >= PACK_FRAMES_MAX)
             return err_set(e, ERR_DAMAGED, "footer: origin of a frame that does not exist");
+        if (i && get_u32(o) < get_u32(o - PACK_ORIGIN_BYTES))
+            return err_set(e, ERR_DAMAGED, "footer: origins are not in the order of frames");
     }
     return 0;
 }

@@ -52,8 +52,9 @@ struct pack_footer {
     uint32_t origin_count;
 };
 
-/* Appends a footer with the frames section alone. */
-void pack_footer_encode(struct buf *out, const uint8_t *rows, uint32_t count);
+/* Appends a footer; the section of origins is left out if there are none. */
+void pack_footer_encode(struct buf *out, const uint8_t *rows, uint32_t count,
+                        const uint8_t *origins, uint32_t origin_count);
 /* `frames_end` is where the footer begins in the pack: the frames must fill
  * the space between header and footer exactly, and be of the pack's kind. */
 MUST_CHECK int pack_footer_decode(const uint8_t *p, size_t len, uint64_t frames_end,

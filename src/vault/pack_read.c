@@ -57,15 +57,16 @@ int pack_contents_read(struct vault *v, const uint8_t id[ID_BYTES], struct pack_
     return 0;
 }
 
-bool pack_describe(struct pack *p, const uint8_t writer[UID_BYTES], uint32_t frame_count,
-                   enum frame_kind kind)
+bool pack_describe(struct pack *p, const struct index_pack *said)
 {
     if (p->known)
-        return p->frame_count == frame_count && p->kind == kind &&
-               memcmp(p->writer, writer, UID_BYTES) == 0;
-    memcpy(p->writer, writer, UID_BYTES);
-    p->frame_count = frame_count;
-    p->kind = kind;
+        return p->frame_count == said->frame_count && p->kind == said->kind &&
+               p->moved_in == said->moved_in &&
+               memcmp(p->writer, said->writer, UID_BYTES) == 0;
+    memcpy(p->writer, said->writer, UID_BYTES);
+    p->frame_count = said->frame_count;
+    p->kind = said->kind;
+    p->moved_in = said->moved_in;
     p->known = true;
     return true;
 }

@@ -22,7 +22,9 @@ struct pack {
     uint8_t writer[UID_BYTES];
     uint32_t frame_count;
     enum frame_kind kind;
-    bool known;            /* the three fields above are filled */
+    bool known;            /* the fields above are filled, and moved_in */
+    bool moved_in;         /* compaction wrote it: its footer names origins */
+    _Atomic uint64_t condemned; /* 0: no; else when it was marked */
     _Atomic bool unsynced; /* its name may not survive a power cut yet */
     uint64_t seen;         /* the last refresh that listed it */
     uint64_t covered;      /* the last refresh in which a run described it */

@@ -122,7 +122,7 @@ static int read_located(struct vault *v, const char *name, const struct frame_lo
     }
     struct store_reader *r = NULL;
     if (store_open(v->store, name, &r, e))
-        return e && e->cls == ERR_NOT_FOUND ? err_reclass(e, ERR_DAMAGED) : -1;
+        return -1;
     s = put_cached(v->readers, loc->pack, r);
     int rc = read_from(r, loc, buf, out, e);
     if (s)

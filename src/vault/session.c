@@ -11,8 +11,12 @@
  *    its packs are.
  * C3 In a vault that is not shared, only packs of this writer count, so no
  *    writer can slip another a chunk that is not what its id says.
+ * C4 A session takes its lease before it reads which packs are condemned, and
+ *    refers to no frame in them. A collection condemns before it lists leases,
+ *    and removes nothing until the sessions in that list have ended.
  */
 #include "base/mem.h"
+#include "vault/condemned.h"
 #include "vault/session_internal.h"
 
 #include <string.h>
@@ -44,15 +48,41 @@ static int look_again(struct vault *v, struct err *e)
     return 0;
 }
 
+static int take_lease(struct vault *v, const uint8_t *session, struct store_lease **out,
+                      struct err *e)
+{
+    char name[sizeof SESSION_LEASE + 2 * UID_BYTES] = SESSION_LEASE;
+    hex_encode(session, UID_BYTES, name + sizeof SESSION_LEASE - 1);
+    return store_lease_take(v->store, name, out, e);
+}
+
+/* C4: the lease first, then a look at what is condemned. */
+static int enter(struct vault *v, const uint8_t *session, struct store_lease **out, struct err *e)
+{
+    struct store_lease *l = NULL;
+    if (check_envelope(v, session, e) || take_lease(v, session, &l, e))
+        return -1;
+    if (look_again(v, e) || condemned_refresh(v, e)) {
+        store_lease_drop(l);
+        return -1;
+    }
+    *out = l;
+    return 0;
+}
+
 int session_begin(struct vault *v, const struct session_params *p, struct session **out,
                   struct err *e)
 {
-    if (check_envelope(v, p->session, e) || look_again(v, e))
+    struct store_lease *lease = NULL;
+    if (enter(v, p->session, &lease, e))
         return -1;
     struct session *s = mem_zalloc(sizeof *s);
-    if (!s)
+    if (!s) {
+        store_lease_drop(lease);
         return err_no_memory(e, "a session");
+    }
     s->vault = v;
+    s->lease = lease;
     memcpy(s->writer, p->writer, UID_BYTES);
     memcpy(s->id, p->session, UID_BYTES);
     uint32_t target = p->pack_bytes < TARGET_MAX ? p->pack_bytes : TARGET_MAX;
@@ -79,6 +109,7 @@ void session_end(struct session *s)
     mem_free(s->refs.bits);
     (void)pthread_cond_destroy(&s->idle);
     (void)pthread_mutex_destroy(&s->lock);
+    store_lease_drop(s->lease);
     mem_free(s);
 }
 

@@ -283,6 +283,10 @@ static int try_commit(struct making *m, uint8_t *id_out, struct err *e)
     char name[RECORD_NAME_BYTES];
     struct err inner = ERR_INIT;
     struct store *store = m->s->vault->store;
+    if (!store_lease_held(m->s->lease))
+        return err_set(e, ERR_BUSY,
+                       "somebody emptied 'tmp' of the vault during this backup, so it is not known "
+                       "whether all it needs is still there: run it again");
     if (past_update(m->s, &m->past, e))
         return -1;
     if (m->past.newest == UINT64_MAX)

@@ -38,8 +38,12 @@ struct session_refs {
     uint32_t cap;
 };
 
+/* The lease of a session is named by this and its id. */
+#define SESSION_LEASE "session-"
+
 struct session {
     struct vault *vault;
+    struct store_lease *lease; /* until its end: collections wait for it */
     uint8_t writer[UID_BYTES], id[UID_BYTES];
     uint32_t data_target, meta_target;
     size_t table_max; /* entries; more are handed over. Tests lower it */

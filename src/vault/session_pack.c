@@ -195,7 +195,7 @@ static int seal(struct session *s, struct session_pack *p, struct err *e)
     CLEANUP(buf_done) struct buf footer = {0};
     uint8_t trailer[PACK_TRAILER_BYTES];
     char name[PACK_NAME_BYTES];
-    pack_footer_encode(&footer, p->rows, p->frames);
+    pack_footer_encode(&footer, p->rows, p->frames, NULL, 0);
     pack_trailer_encode((uint32_t)footer.len, trailer);
     buf_put(&footer, trailer, sizeof trailer);
     if (buf_check(&footer, "a pack's footer", e) || write_ends(s, p, &footer, e))

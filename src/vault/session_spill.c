@@ -60,7 +60,9 @@ static int register_packs(struct session *s, struct handover *h, struct err *e)
         if (pack_set_add(&v->packs, p->id, &number, e))
             return -1;
         struct pack *known = pack_set_at(&v->packs, number);
-        if (!pack_describe(known, s->writer, p->frames, p->kind))
+        struct index_pack said = {.frame_count = p->frames, .kind = p->kind};
+        memcpy(said.writer, s->writer, UID_BYTES);
+        if (!pack_describe(known, &said))
             return err_set(e, ERR_DAMAGED, "a pack of this session is already there, as another");
         h->places[i] = h->count;
         h->numbers[h->count++] = number;

@@ -16,6 +16,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/progress.h"
 #include "sign/sign.h"
 #include "store/store.h"
 
@@ -126,7 +127,8 @@ uint32_t vault_pack_frames(struct vault *v, uint32_t pack); /* 0 if its footer i
 /* Reads header and sealed bytes into `buf` (at least FRAME_HEADER_BYTES +
  * loc->len), checks the header, gives the frame's description; the sealed
  * bytes begin at buf + FRAME_HEADER_BYTES. ERR_DAMAGED names the pack and the
- * offset. Does not hash: opening the seal authenticates. */
+ * offset; ERR_NOT_FOUND if the pack is gone: a collection may have moved the
+ * chunk, vault_refresh finds it. Does not hash: opening the seal authenticates. */
 MUST_CHECK int vault_read_frame(struct vault *v, const struct frame_loc *loc, uint8_t *buf,
                                 struct frame *out, struct err *e);
 
@@ -230,7 +232,8 @@ void snapshot_list_done(struct snapshot_list *l);
 MUST_CHECK int vault_snapshots(struct vault *v, struct snapshot_list *out, vault_damage *damaged,
                                void *arg, struct err *e);
 
-/* The reference set of one snapshot: which frames of which packs. */
+/* The reference set of one snapshot: which frames of which packs. Frames that
+ * compaction moved are named where they were, and where they are. */
 struct refset_pack {
     uint8_t pack[ID_BYTES];
     uint32_t frame_count; /* in the pack */
@@ -243,6 +246,44 @@ struct refset {
 void refset_done(struct refset *r);
 MUST_CHECK int vault_snapshot_refs(struct vault *v, const struct snapshot *s, struct refset *out,
                                    struct err *e);
+/* Whether one of the places where the chunk lies is in the set. */
+bool vault_refs_hold(struct vault *v, const struct refset *r, const uint8_t id[ID_BYTES]);
+
+/* ---- garbage collection ---------------------------------------------------------
+
+ * Beside backups, without a key, without a lock that a backup could wait for
+ * (docs/decisions/0012; the model in tests/model proves the order of its steps).
+ * What no record needs is condemned; when the sessions that were under way then
+ * have ended, it is looked at again, swept, and after `swept_ns` removed. Packs
+ * that are needed in part are first copied, the needed part, into new packs. A
+ * collection that is cut off anywhere leaves a whole vault, and the next one
+ * goes on. ERR_BUSY if another collection is at work. */
+
+struct gc_options {
+    bool dry_run;
+    double max_unused;    /* share of the needed bytes that may stay unused: 0.05 */
+    uint64_t max_rewrite; /* bytes to copy at most; UINT64_MAX: no limit */
+    int64_t swept_ns;     /* how long swept packs stay; 0: removed at once */
+    int64_t now_ns;       /* the keeper's clock */
+    bool clock_trusted;   /* else nothing is removed */
+    vault_damage *damaged;
+    void *arg;
+    struct progress *progress; /* bytes copied; may be NULL */
+};
+struct gc_result {
+    uint64_t snapshots, references; /* that were looked at; frames, counted once a snapshot */
+    uint64_t packs, bytes;          /* in the vault before */
+    uint64_t needed_bytes;          /* an estimate by frames */
+    uint64_t packs_condemned;       /* now; of these: */
+    uint64_t packs_copied, bytes_copied, packs_written;
+    uint64_t packs_waiting, sessions_waited_for; /* a later collection goes on with them */
+    uint64_t packs_swept, bytes_swept; /* wait for their time to be over */
+    uint64_t packs_removed, bytes_removed;
+    uint64_t packs_taken_back; /* condemned, and found needed after all */
+    int64_t mark_ns;           /* the time that marking took */
+};
+MUST_CHECK int vault_gc(struct vault *v, const struct gc_options *o, struct gc_result *out,
+                        struct err *e);
 
 /* ---- verification without keys -------------------------------------------------- */
 

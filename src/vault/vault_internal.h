@@ -15,6 +15,7 @@
 #define ABRI_VAULT_INTERNAL_H
 
 #include "vault/index_run.h"
+#include "vault/origins.h"
 #include "vault/pack_format.h"
 #include "vault/pack_set.h"
 #include "vault/vault.h"
@@ -39,6 +40,9 @@ struct vault {
     uint64_t refresh;    /* number of the last refresh */
     _Atomic bool loaded; /* a refresh succeeded */
     bool fresh;          /* … and no session has begun since */
+    uint64_t condemnings; /* times that condemned packs were marked */
+    struct origins origins;   /* loaded by the first who needs them after a refresh */
+    uint64_t origins_refresh; /* of which they are; 0: of none */
     struct reader_cache *readers;
     struct writer_cert **writers; /* verified certificates */
     size_t writer_count;
@@ -91,19 +95,24 @@ struct pack_contents {
 MUST_CHECK int pack_contents_read(struct vault *v, const uint8_t id[ID_BYTES],
                                   struct pack_contents *out, struct err *e);
 void pack_contents_done(struct pack_contents *c);
-/* Notes what a pack is. False if it is already known as something else. Needs
- * the vault's lock. */
-bool pack_describe(struct pack *p, const uint8_t writer[UID_BYTES], uint32_t frame_count,
-                   enum frame_kind kind);
+/* Notes what a pack is (said->id is not looked at). False if it is already known
+ * as something else. Needs the vault's lock. */
+bool pack_describe(struct pack *p, const struct index_pack *said);
 
 /* ---- index: index_find.c, index_refresh.c, index_build.c, index_store.c ---------- */
 
 /* Loads the index if it never was. */
 MUST_CHECK int index_ensure(struct vault *v, struct err *e);
-/* 1 and *out if a pack holds the chunk (one of `writer`, unless it is NULL),
- * 0 if none does, -1 if that cannot be said. Thread-safe. */
+/* For sessions: 1 and *out if a pack that is not condemned holds the chunk (one
+ * of `writer`, unless it is NULL), 0 if none does, -1 if that cannot be said.
+ * Thread-safe. */
 int index_find(struct vault *v, const uint8_t id[ID_BYTES], const uint8_t *writer,
                struct frame_loc *out, struct err *e);
+/* For readers: any place that `accept` (NULL: all) takes; one in a condemned pack
+ * only if there is no other. Thread-safe; `accept` is called with the lock held. */
+typedef bool index_accept(const void *arg, const struct pack *p, const struct frame_loc *loc);
+int index_find_any(struct vault *v, const uint8_t id[ID_BYTES], index_accept *accept,
+                   const void *arg, struct frame_loc *out, struct err *e);
 /* Makes a run in memory of `entries`, in any order, whose `pack` counts in
  * `packs`; of one id within a pack only the first is kept. */
 MUST_CHECK int index_build(struct vault *v, struct index_entry *entries, size_t count,

@@ -186,6 +186,7 @@ void vault_close(struct vault *v)
     reader_cache_free(v->readers);
     writers_done(v);
     pack_set_done(&v->packs);
+    origins_done(&v->origins);
     (void)pthread_mutex_destroy(&v->maintain);
     (void)pthread_rwlock_destroy(&v->lock);
     mem_free(v);

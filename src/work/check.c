@@ -14,7 +14,6 @@
 #include "base/mem.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct check {
@@ -46,25 +45,13 @@ static void snapshot_damage(struct check *c, const char *message)
 
 /* ---- the trees ------------------------------------------------------------------------------ */
 
-static int compare_pack(const void *key, const void *item)
-{
-    return memcmp(key, ((const struct refset_pack *)item)->pack, ID_BYTES);
-}
-
-static bool is_referenced(const struct check *c, const struct frame_loc *loc)
-{
-    const struct refset_pack *p = bsearch(vault_pack_id(c->access->vault, loc->pack), c->refs.packs,
-                                          c->refs.count, sizeof *c->refs.packs, compare_pack);
-    return p && loc->frame < p->frame_count && p->bits[loc->frame / 8] >> (loc->frame % 8) & 1;
-}
-
 /* Whether a chunk can be read, as far as is known; sees to the reference set. */
 static bool chunk_is_good(struct check *c, const uint8_t id[ID_BYTES])
 {
     struct frame_loc loc;
     if (!vault_find(c->access->vault, id, &loc) || bad_chunks_has(&c->bad, id))
         return false;
-    if (!is_referenced(c, &loc) && !c->reported_hole) {
+    if (!c->reported_hole && !vault_refs_hold(c->access->vault, &c->refs, id)) {
         c->reported_hole = true;
         snapshot_damage(c, "its reference set lacks a chunk that its tree names: a collection "
                            "could remove it; back up again");

@@ -74,17 +74,41 @@ static int open_frame(struct chunk_reader *r, const struct frame_loc *loc, enum 
     return 0;
 }
 
+static int not_there(const uint8_t id[ID_BYTES], struct err *e)
+{
+    char hex[2 * ID_BYTES + 1];
+    hex_encode(id, ID_BYTES, hex);
+    return err_set(e, ERR_DAMAGED, "chunk %.16s: not in any readable pack", hex);
+}
+
+/* Where the chunk is now, if the pack in which it was is gone: a collection that
+ * went on beside us copied it first. */
+static bool find_again(struct chunk_reader *r, const uint8_t id[ID_BYTES], struct frame_loc *loc)
+{
+    uint32_t was = loc->pack;
+    return vault_refresh(r->access->vault, NULL, NULL, NULL) == 0 &&
+           vault_find(r->access->vault, id, loc) && loc->pack != was;
+}
+
 int chunk_reader_get(struct chunk_reader *r, enum seal_kind kind, const uint8_t id[ID_BYTES],
                      const uint8_t **plain_out, size_t *len_out, struct err *e)
 {
     char hex[2 * ID_BYTES + 1];
     struct frame_loc loc;
-    if (!vault_find(r->access->vault, id, &loc)) {
-        hex_encode(id, ID_BYTES, hex);
-        return err_set(e, ERR_DAMAGED, "chunk %.16s: not in any readable pack", hex);
+    struct err why = ERR_INIT;
+    if (!vault_find(r->access->vault, id, &loc))
+        return not_there(id, e);
+    int rc = open_frame(r, &loc, kind, id, plain_out, len_out, &why);
+    if (rc && why.cls == ERR_NOT_FOUND && find_again(r, id, &loc)) {
+        why = ERR_INIT;
+        rc = open_frame(r, &loc, kind, id, plain_out, len_out, &why);
     }
-    if (open_frame(r, &loc, kind, id, plain_out, len_out, e) == 0)
+    if (rc == 0)
         return 0;
+    if (why.cls == ERR_NOT_FOUND)
+        err_reclass(&why, ERR_DAMAGED);
+    if (e)
+        *e = why;
     hex_encode(vault_pack_id(r->access->vault, loc.pack), ID_BYTES, hex);
     return err_wrap(e, "pack %.16s, frame at %u", hex, loc.offset);
 }

@@ -62,7 +62,7 @@ static void pack_seeds(void)
         struct buf b = {0};
         buf_put_u64(&b, rows(all, count));
         buf_put_u8(&b, FRAME_DATA);
-        pack_footer_encode(&b, all, count);
+        pack_footer_encode(&b, all, count, NULL, 0);
         write_seed("pack", count ? "footer" : "footer-empty", 3, b.data, b.len);
         uint8_t origin[PACK_ORIGIN_BYTES] = {0};
         put_u32(b.data + 9 + 12, 3);

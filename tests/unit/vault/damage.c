@@ -328,7 +328,7 @@ static void move_pack(struct world *w, const uint8_t *old, size_t len, bool say_
         buf_put(&origins, id, ID_BYTES);
         buf_put_u32(&origins, i);
     }
-    pack_footer_encode(&footer, rows.data, f.count);
+    pack_footer_encode(&footer, rows.data, f.count, NULL, 0);
     put_u32(footer.data + 12, 2);
     buf_put_u32(&footer, 2);
     buf_put_u32(&footer, (uint32_t)origins.len);

@@ -106,7 +106,7 @@ static void footers_are_gapless_and_of_one_kind(void **state)
         struct pack_footer f;
         struct pack_row row, again;
         uint64_t end = make_rows(rows, count, &random);
-        pack_footer_encode(&b, rows, count);
+        pack_footer_encode(&b, rows, count, NULL, 0);
         assert_ok(pack_footer_decode(b.data, b.len, end, FRAME_DATA, &f, e));
         assert_int_equal(f.count, count);
         assert_memory_equal(f.rows, rows, count * PACK_ROW_BYTES);

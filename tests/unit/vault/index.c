@@ -93,7 +93,7 @@ static void cut_or_strange_index_objects_are_passed_over(void **state)
             assert_ok(store_put(w.store, names[0], bytes, keep, e));
         else
             object_replace(w.store, names[0], bytes, 0);
-        assert_ok(store_put(w.store, "index/other", "abri.IDX\2\0\0\0", 12, e));
+        assert_ok(store_put(w.store, "index/other", "abri.IX2\2\0\0\0", 12, e));
         world_reopen(&w);
         assert_all_found(&w, 40);
         assert_ok(store_remove(w.store, "index/other", e));
@@ -314,11 +314,12 @@ static void add_run(struct vault *v, uint64_t seed, uint32_t count)
     CLEANUP_FREE struct index_entry *entries = mem_array(count, sizeof *entries);
     uint32_t packs[100];
     for (uint32_t i = 0; i < 100; i++) {
-        uint8_t id[ID_BYTES], writer[UID_BYTES] = {0};
+        uint8_t id[ID_BYTES];
+        const struct index_pack said = {.frame_count = MANY, .kind = FRAME_DATA};
         chunk_id(seed + 1000000 + i, id);
         assert_ok(pack_set_add(&v->packs, id, &packs[i], e));
         struct pack *p = pack_set_at(&v->packs, packs[i]);
-        assert_true(pack_describe(p, writer, MANY, FRAME_DATA));
+        assert_true(pack_describe(p, &said));
         p->unsynced = false; /* there is no such pack */
     }
     for (uint32_t i = 0; i < count; i++)

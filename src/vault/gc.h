@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of a collection.
+ *
+ *   gc.c          the order of its steps, which is what makes it safe
+ *   gc_mark.c     which frames the records need
+ *   gc_plan.c     which packs go, which are copied first
+ *   gc_compact.c  copying
+ *
+ * G1 Roots are all records that exist, forgotten ones in their trash window
+ *    too. A record that cannot be read or trusted stops the collection: nobody
+ *    knows what it needs.
+ * G2 A frame that a record needs is in a pack that stays, or was copied into
+ *    one that stays and names it as its origin.
+ * G3 Leases are listed before records are read, and condemnations are durable
+ *    before leases are listed.
+ * G4 Nothing is removed but what is swept, whose time is over by a clock that is
+ *    trusted, and that the records, read again, do not need.
+ */
+#ifndef ABRI_VAULT_GC_H
+#define ABRI_VAULT_GC_H
+
+#include "vault/condemned.h"
+#include "vault/id_map.h"
+
+/* ---- gc_mark.c -------------------------------------------------------------------- */
+
+/* A pack that is there, or that a record names. */
+struct gc_pack {
+    uint8_t id[ID_BYTES];
+    uint32_t number; /* in the vault's set; PACK_NONE: it is gone */
+    uint32_t frames, used_count; /* used_count: bits in `used` */
+    uint64_t bytes;  /* the whole object */
+    uint8_t *used;   /* frames that records need; NULL: none */
+    uint8_t *moved;  /* frames that are in another pack, too; only if it is gone or condemned */
+    bool condemned;
+    bool readable; /* its footer is known */
+};
+
+struct gc_marks {
+    struct gc_pack *packs;
+    uint32_t count, cap;
+    struct id_map map; /* from ids to packs */
+    uint64_t snapshots, references;
+};
+void gc_marks_done(struct gc_marks *m);
+/* Reads all records. `condemned`: packs that count as condemned. */
+MUST_CHECK int gc_mark(struct vault *v, const struct condemned *condemned, struct damage *d,
+                       struct gc_marks *out, struct err *e);
+struct gc_pack *gc_marks_find(const struct gc_marks *m, const uint8_t id[ID_BYTES]);
+/* Whether a frame is needed from this very pack. */
+bool gc_pack_is_needed(const struct gc_pack *p);
+
+/* ---- gc_plan.c --------------------------------------------------------------------- */
+
+struct gc_plan {
+    uint32_t *copy; /* in marks.packs: partly needed, or small; ordered for copying */
+    uint32_t copy_count;
+    uint32_t *dead; /* not needed at all */
+    uint32_t dead_count;
+    uint64_t needed_bytes, copy_bytes;
+};
+void gc_plan_done(struct gc_plan *p);
+/* `sessions`: UID_BYTES each, under way; their packs are left alone. */
+MUST_CHECK int gc_plan(struct vault *v, const struct gc_marks *m, const struct gc_options *o,
+                       const struct buf *sessions, struct gc_plan *out, struct err *e);
+
+/* ---- gc_compact.c --------------------------------------------------------------------- */
+
+/* Copies the needed frames of plan->copy into new packs, durably. A pack that
+ * cannot be copied whole (a damaged frame) is taken out of the plan. */
+MUST_CHECK int gc_compact(struct vault *v, const struct gc_marks *m, struct gc_plan *plan,
+                          struct damage *d, struct progress *progress, struct gc_result *result,
+                          struct err *e);
+
+#endif
