@@ -4,7 +4,7 @@
  *
  * A session marks after it has taken its lease, a collection lists leases after
  * it has written a condemnation: so for each pair of them the session knows, or
- * the collection waits (docs/decisions/0012).
+ * the collection waits (docs/decisions/0011).
  */
 #include "vault/condemned.h"
 

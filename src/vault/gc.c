@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A collection: the order of its steps. gc.h has the invariants, and
- * docs/decisions/0012 says why each step is where it is; tests/model checks it.
+ * docs/decisions/0011 says why each step is where it is; tests/model checks it.
  *
  *          condemn ────► wait ────► sweep ────► remove
  *   in use ◄─────┴──────────┴──────────┘ (found needed: taken back)

@@ -252,7 +252,7 @@ bool vault_refs_hold(struct vault *v, const struct refset *r, const uint8_t id[I
 /* ---- garbage collection ---------------------------------------------------------
 
  * Beside backups, without a key, without a lock that a backup could wait for
- * (docs/decisions/0012; the model in tests/model proves the order of its steps).
+ * (docs/decisions/0011; the model in tests/model proves the order of its steps).
  * What no record needs is condemned; when the sessions that were under way then
  * have ended, it is looked at again, swept, and after `swept_ns` removed. Packs
  * that are needed in part are first copied, the needed part, into new packs. A
