@@ -18,6 +18,19 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
+/* What floor_div leaves: 0 … b − 1. */
+static int64_t floor_rest(int64_t a, int64_t b)
+{
+    return a % b < 0 ? a % b + b : a % b;
+}
+
+/* count × unit, at the end of time where it leaves it. */
+static int64_t times(int64_t count, int64_t unit)
+{
+    int64_t product;
+    return __builtin_mul_overflow(count, unit, &product) ? INT64_MAX : product;
+}
+
 struct date {
     int64_t year;
     int month, day; /* from 1 */
@@ -72,7 +85,7 @@ int64_t calendar_add(int64_t ns, int64_t more)
  * (31 March − 1 month is 3 March), as in most calendars of programs. */
 static int64_t shift(const struct policy_span *s, int64_t ns, int sign)
 {
-    int64_t days = floor_div(ns, DAY), rest = ns - days * DAY;
+    int64_t days = floor_div(ns, DAY), rest = floor_rest(ns, DAY);
     struct date d = date_of_day(days);
     int64_t months = d.year * 12 + d.month - 1 +
                      sign * ((int64_t)s->years * 12 + (int64_t)s->months);
@@ -81,7 +94,7 @@ static int64_t shift(const struct policy_span *s, int64_t ns, int sign)
     int64_t limit = INT64_MAX / DAY - 1, out;
     if (day > limit || day < -limit || __builtin_add_overflow(day * DAY, rest, &out))
         return sign < 0 ? INT64_MIN : INT64_MAX;
-    return calendar_add(out, sign * (int64_t)s->hours * HOUR);
+    return calendar_add(out, sign * times(s->hours, HOUR));
 }
 
 int64_t policy_span_before(const struct policy_span *s, int64_t ns)
@@ -96,10 +109,8 @@ int64_t policy_span_after(const struct policy_span *s, int64_t ns)
 
 int64_t policy_span_longest_ns(const struct policy_span *s)
 {
-    int64_t ns, days = (int64_t)s->years * 366 + (int64_t)s->months * 31 + (int64_t)s->days;
-    if (__builtin_mul_overflow(days, DAY, &ns))
-        return INT64_MAX;
-    return calendar_add(ns, (int64_t)s->hours * HOUR);
+    int64_t days = (int64_t)s->years * 366 + (int64_t)s->months * 31 + (int64_t)s->days;
+    return calendar_add(times(days, DAY), times(s->hours, HOUR));
 }
 
 bool policy_span_is_zero(const struct policy_span *s)
@@ -151,7 +162,7 @@ void policy_span_text(const struct policy_span *s, char out[POLICY_SPAN_TEXT_BYT
 
 void calendar_text(int64_t ns, char out[CALENDAR_TEXT_BYTES])
 {
-    int64_t days = floor_div(ns, DAY), s = (ns - days * DAY) / SECOND;
+    int64_t days = floor_div(ns, DAY), s = floor_rest(ns, DAY) / SECOND;
     struct date d = date_of_day(days);
     (void)snprintf(out, CALENDAR_TEXT_BYTES, "%04" PRId64 "-%02d-%02d %02d:%02d:%02d UTC", d.year,
                    d.month, d.day, (int)(s / 3600), (int)(s / 60 % 60), (int)(s % 60));

@@ -6,9 +6,9 @@
  *
  * T1 A witness counts only from the last confirmed one on: a person who confirms
  *    settles what was before.
- * T2 The more is known, the less is trusted: another witness or receive time may
- *    turn trust into distrust, but only a witness or receive time that lies in a
- *    gap, or a confirmation, turns distrust into trust.
+ * T2 Evidence is not weighed: one contradiction is enough, and nothing that speaks
+ *    for the clock makes up for it. What is older than the last witness of the same
+ *    start counts in sum only, for that witness was believed.
  */
 #include "policy/policy_internal.h"
 

@@ -201,13 +201,6 @@ static void settle(const struct policy_question *q, size_t i, struct policy_deci
         add(d, &(struct policy_reason){.why = POLICY_WHY_NO_RULE});
 }
 
-/* Kept for longer than until a floor or a clock lets it go. */
-static bool stays(const struct policy_snapshot *s, const struct policy_decision *d,
-                  const struct policy_clock *clock)
-{
-    return d->by_rule || s->hold_reason || s->doubtful || s->locked_until_ns > clock->now_ns;
-}
-
 /* M5 */
 static int refuse_nothing(const struct group *g, struct err *e)
 {
@@ -217,7 +210,7 @@ static int refuse_nothing(const struct group *g, struct err *e)
         const struct policy_snapshot *s = &g->q->snapshots[g->members[i]];
         if (s->forgotten)
             continue;
-        if (stays(s, &g->decisions[g->members[i]], g->q->clock))
+        if (g->decisions[g->members[i]].by_rule)
             return 0;
         first = first ? first : s;
         living++;

@@ -18,7 +18,7 @@
  *   M3 A clock that is not trusted frees nothing.
  *   M4 A snapshot of the future (received later than now) is kept and takes no
  *      other's place.
- *   M5 No group loses all its snapshots by rules, unless that was allowed.
+ *   M5 No rules are accepted that keep nothing of a group, unless that was allowed.
  *
  * All functions are thread-safe.
  */
@@ -187,6 +187,7 @@ enum policy_why {
     POLICY_WHY_FUTURE,
     POLICY_WHY_CLOCK,
     POLICY_WHY_NO_RULE, /* the one reason of what goes */
+    POLICY_WHY_NAMED,   /* … or that somebody named it; set by callers alone */
     POLICY_WHY_TRASH,   /* … or of what is gone already */
 };
 
@@ -221,9 +222,9 @@ struct policy_question {
     bool allow_remove_all;
 };
 
-/* decisions_out[i] is about snapshots[i]. ERR_USAGE as policy_rules_check, or if
- * nothing would be kept of some group but by floors or a distrusted clock,
- * unless allow_remove_all; ERR_NO_MEMORY. */
+/* decisions_out[i] is about snapshots[i]. ERR_USAGE as policy_rules_check, or if the
+ * rules keep nothing of some group that has living snapshots (even if protections do,
+ * for these end), unless allow_remove_all; ERR_NO_MEMORY. */
 MUST_CHECK int policy_decide(const struct policy_question *q,
                              struct policy_decision *decisions_out, struct err *e);
 

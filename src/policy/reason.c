@@ -10,6 +10,7 @@ static const char *const why_names[] = {
     [POLICY_WHY_TAG] = "tag",       [POLICY_WHY_LOCK] = "lock",   [POLICY_WHY_HOLD] = "hold",
     [POLICY_WHY_DOUBT] = "doubt",   [POLICY_WHY_FLOOR] = "floor", [POLICY_WHY_FUTURE] = "future",
     [POLICY_WHY_CLOCK] = "clock",   [POLICY_WHY_NO_RULE] = "none", [POLICY_WHY_TRASH] = "trash",
+    [POLICY_WHY_NAMED] = "named",
 };
 
 const char *policy_why_name(enum policy_why why)
@@ -66,6 +67,7 @@ void policy_reason_text(const struct policy_reason *r, const struct policy_clock
         (void)snprintf(out, POLICY_TEXT_BYTES, "the clock is not trusted: %.1200s", why);
         return;
     case POLICY_WHY_NO_RULE: (void)snprintf(out, POLICY_TEXT_BYTES, "no rule keeps it"); return;
+    case POLICY_WHY_NAMED: (void)snprintf(out, POLICY_TEXT_BYTES, "named"); return;
     case POLICY_WHY_TRASH: (void)snprintf(out, POLICY_TEXT_BYTES, "in the trash already"); return;
     case POLICY_WHY_UNSET: break;
     }

@@ -229,21 +229,33 @@ int vault_snapshots_all(struct vault *v, struct snapshot_list *out, vault_damage
     return 0;
 }
 
+static void keep_only(struct snapshot_list *l, bool trash)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        if ((l->items[i].forgotten_until_ns != 0) == trash)
+            l->items[kept++] = l->items[i];
+        else
+            snapshot_done(&l->items[i]);
+    }
+    l->count = kept;
+}
+
 int vault_snapshots(struct vault *v, struct snapshot_list *out, vault_damage *damaged, void *arg,
                     struct err *e)
 {
-    struct snapshot_list all;
-    if (vault_snapshots_all(v, &all, damaged, arg, e))
+    if (vault_snapshots_all(v, out, damaged, arg, e))
         return -1;
-    size_t living = 0;
-    for (size_t i = 0; i < all.count; i++) {
-        if (all.items[i].forgotten_until_ns)
-            snapshot_done(&all.items[i]);
-        else
-            all.items[living++] = all.items[i];
-    }
-    all.count = living;
-    *out = all;
+    keep_only(out, false);
+    return 0;
+}
+
+int vault_snapshots_trash(struct vault *v, struct snapshot_list *out, vault_damage *damaged,
+                          void *arg, struct err *e)
+{
+    if (vault_snapshots_all(v, out, damaged, arg, e))
+        return -1;
+    keep_only(out, true);
     return 0;
 }
 

@@ -233,6 +233,10 @@ MUST_CHECK int vault_snapshots(struct vault *v, struct snapshot_list *out, vault
 MUST_CHECK int vault_snapshots_all(struct vault *v, struct snapshot_list *out,
                                    vault_damage *damaged, void *arg, struct err *e);
 
+/* Those in the trash alone. */
+MUST_CHECK int vault_snapshots_trash(struct vault *v, struct snapshot_list *out,
+                                     vault_damage *damaged, void *arg, struct err *e);
+
 /* Reads the marks of one snapshot again. Who removes a record looks again just before,
  * and removes its marks after it (vault_marks_remove): so nobody who lists snapshots
  * meanwhile takes it for a living one. The record of the highest sequence stays until
