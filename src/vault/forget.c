@@ -43,9 +43,8 @@ static void forgetting_done(struct forgetting *f)
 
 static int read_state(struct forgetting *f, struct err *e)
 {
-    struct damage d = {0};
     mark_list_done(&f->marks);
-    return vault_rules(f->v, &f->rules, e) || marks_read(f->v, 0, &f->marks, &d, e) ? -1 : 0;
+    return vault_rules(f->v, &f->rules, e) || marks_read_strictly(f->v, 0, &f->marks, e) ? -1 : 0;
 }
 
 static void refuse(struct forgetting *f, size_t i, const char *why)

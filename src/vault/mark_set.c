@@ -20,9 +20,8 @@
 
 int mark_change_look(struct mark_change *c, struct err *e)
 {
-    struct damage d = {0};
     struct mark_list marks = {0};
-    if (marks_read(c->v, c->s->seq, &marks, &d, e))
+    if (marks_read_strictly(c->v, c->s->seq, &marks, e))
         return -1;
     mark_list_done(&c->marks);
     c->marks = marks;
@@ -223,26 +222,36 @@ static bool is_among(const char *tag, const char *const *tags, size_t count)
     return false;
 }
 
-/* The tags as they are, by the record of `s` and the marks that were read. */
-static bool has_tag(const struct mark_change *c, const char *tag)
+/* The tags as they are now, by what was known of the snapshot and the marks that
+ * were read again. */
+static int tags_now(const struct mark_change *c, struct snapshot *out, struct err *e)
 {
-    bool has = false;
-    for (size_t i = 0; i < c->s->tag_count && !has; i++)
-        has = strcmp(c->s->tags[i], tag) == 0;
-    for (size_t i = 0; i < c->marks.count; i++) {
-        const struct mark *m = &c->marks.items[i];
-        bool added = m->kind == MARK_TAG_ADDED;
-        if ((added || m->kind == MARK_TAG_REMOVED) && strcmp(m->text, tag) == 0 &&
-            memcmp(m->snapshot, c->s->id, ID_BYTES) == 0)
-            has = added;
+    struct snapshot now = {.seq = c->s->seq};
+    memcpy(now.id, c->s->id, ID_BYTES);
+    now.tags = mem_array(c->s->tag_count + 1, sizeof *now.tags);
+    if (!now.tags)
+        return err_no_memory(e, "tags");
+    if (c->s->tag_count)
+        memcpy(now.tags, c->s->tags, c->s->tag_count * sizeof *now.tags);
+    now.tag_count = c->s->tag_count;
+    if (marks_apply_tags(&c->marks, &now, e)) {
+        mem_free(now.tags);
+        return -1;
     }
-    return has;
+    *out = now;
+    return 0;
+}
+
+static bool has_tag(const struct snapshot *s, const char *tag)
+{
+    for (size_t i = 0; i < s->tag_count; i++)
+        if (strcmp(s->tags[i], tag) == 0)
+            return true;
+    return false;
 }
 
 static int set_tag(struct mark_change *c, const char *tag, bool add, struct err *e)
 {
-    if (has_tag(c, tag) == add)
-        return 0;
     /* Z2: only the last word about a tag counts; `marks` does not have it yet. */
     return mark_change_add(c, add ? MARK_TAG_ADDED : MARK_TAG_REMOVED, 0, tag, e) ||
                    mark_change_remove(c, MARK_TAG_ADDED, tag, e) ||
@@ -251,16 +260,40 @@ static int set_tag(struct mark_change *c, const char *tag, bool add, struct err 
                : 0;
 }
 
-static int check_tag_count(const struct mark_change *c, const char *const *add, size_t add_count,
-                           const char *const *remove, size_t remove_count, struct err *e)
+struct tag_change {
+    const char *const *add, *const *remove;
+    size_t add_count, remove_count;
+};
+
+/* Whether tag `i` of the list is to be set: each once, and only if that changes
+ * something. What is both added and removed is added. */
+static bool is_to_add(const struct tag_change *t, size_t i, const struct snapshot *now)
 {
-    size_t count = c->s->tag_count;
-    for (size_t i = 0; i < add_count; i++)
-        count += !has_tag(c, add[i]) && !is_among(add[i], add, i);
-    for (size_t i = 0; i < remove_count; i++)
-        count -= count > 0 && has_tag(c, remove[i]) && !is_among(remove[i], remove, i);
+    return !is_among(t->add[i], t->add, i) && !has_tag(now, t->add[i]);
+}
+
+static bool is_to_remove(const struct tag_change *t, size_t i, const struct snapshot *now)
+{
+    return !is_among(t->remove[i], t->remove, i) && has_tag(now, t->remove[i]) &&
+           !is_among(t->remove[i], t->add, t->add_count);
+}
+
+static int change_tags(struct mark_change *c, const struct tag_change *t,
+                       const struct snapshot *now, struct err *e)
+{
+    size_t count = now->tag_count;
+    for (size_t i = 0; i < t->add_count; i++)
+        count += is_to_add(t, i, now);
+    for (size_t i = 0; i < t->remove_count; i++)
+        count -= is_to_remove(t, i, now);
     if (count > RECORD_TAGS_MAX)
         return err_set(e, ERR_LIMIT, "%zu tags; %u are possible", count, RECORD_TAGS_MAX);
+    for (size_t i = 0; i < t->remove_count; i++)
+        if (is_to_remove(t, i, now) && set_tag(c, t->remove[i], false, e))
+            return -1;
+    for (size_t i = 0; i < t->add_count; i++)
+        if (is_to_add(t, i, now) && set_tag(c, t->add[i], true, e))
+            return -1;
     return 0;
 }
 
@@ -268,16 +301,12 @@ int vault_tag(struct vault *v, const struct snapshot *s, const char *const *add,
               const char *const *remove, size_t remove_count, struct err *e)
 {
     CLEANUP(mark_change_done) struct mark_change c = {0};
+    const struct tag_change t = {add, remove, add_count, remove_count};
+    struct snapshot now;
     if (check_tags(add, add_count, e) || check_tags(remove, remove_count, e) ||
-        mark_change_begin(v, s, &c, e) || refuse_trash(&c, e) ||
-        check_tag_count(&c, add, add_count, remove, remove_count, e))
+        mark_change_begin(v, s, &c, e) || refuse_trash(&c, e) || tags_now(&c, &now, e))
         return -1;
-    for (size_t i = 0; i < remove_count; i++)
-        if (!is_among(remove[i], add, add_count) && !is_among(remove[i], remove, i) &&
-            set_tag(&c, remove[i], false, e))
-            return -1;
-    for (size_t i = 0; i < add_count; i++)
-        if (!is_among(add[i], add, i) && set_tag(&c, add[i], true, e))
-            return -1;
-    return 0;
+    int rc = change_tags(&c, &t, &now, e);
+    mem_free(now.tags);
+    return rc;
 }

@@ -106,6 +106,13 @@ static int compare(const void *x, const void *y)
     return strcmp(a->name, b->name);
 }
 
+static void note_trouble(struct mark_list *l, const struct err *why)
+{
+    bool read = why->cls == ERR_DAMAGED || why->cls == ERR_NEWER || why->cls == ERR_LIMIT;
+    if (!read && l->trouble.cls == ERR_UNSET)
+        l->trouble = *why;
+}
+
 /* Reads each; those that went meanwhile leave the list. */
 static int read_all(struct vault *v, struct mark_list *l, struct damage *d, struct err *e)
 {
@@ -114,8 +121,10 @@ static int read_all(struct vault *v, struct mark_list *l, struct damage *d, stru
     for (size_t i = 0; i < l->count; i++) {
         struct err why = ERR_INIT;
         struct mark m = l->items[i];
-        if (!rc && read_mark(v, &m, &why) && why.cls != ERR_NOT_FOUND)
+        if (!rc && read_mark(v, &m, &why) && why.cls != ERR_NOT_FOUND) {
+            note_trouble(l, &why);
             rc = damage_note(d, m.name, &why, e);
+        }
         if (why.cls != ERR_NOT_FOUND)
             l->items[kept++] = m;
     }
@@ -131,6 +140,7 @@ int marks_read(struct vault *v, uint64_t sequence, struct mark_list *out, struct
     int rc = 0;
     if (store_list(v->store, "marks", gather, &g, &why)) {
         g.list.unreadable = true;
+        note_trouble(&g.list, &why);
         rc = damage_note(d, "marks", &why, e);
     }
     if (!rc)
@@ -142,6 +152,22 @@ int marks_read(struct vault *v, uint64_t sequence, struct mark_list *out, struct
     if (g.list.count)
         qsort(g.list.items, g.list.count, sizeof *g.list.items, compare);
     *out = g.list;
+    return 0;
+}
+
+int marks_read_strictly(struct vault *v, uint64_t sequence, struct mark_list *out, struct err *e)
+{
+    struct damage d = {0};
+    struct mark_list l = {0};
+    if (marks_read(v, sequence, &l, &d, e))
+        return -1;
+    if (l.trouble.cls != ERR_UNSET) {
+        if (e)
+            *e = l.trouble;
+        mark_list_done(&l);
+        return err_wrap(e, "the marks of snapshots");
+    }
+    *out = l;
     return 0;
 }
 
@@ -229,7 +255,7 @@ static void remove_tag(struct snapshot *s, const char *tag)
     memmove(s->tags[at], s->tags[at + 1], (s->tag_count - at) * sizeof *s->tags);
 }
 
-static int apply_tags(const struct mark_list *l, struct snapshot *s, struct err *e)
+int marks_apply_tags(const struct mark_list *l, struct snapshot *s, struct err *e)
 {
     size_t count;
     const struct mark *m = marks_of(l, s->seq, &count);
@@ -266,5 +292,5 @@ int marks_apply(const struct mark_list *l, struct snapshot *s, struct damage *d,
         if (!s->hold_reason)
             return err_no_memory(e, "a hold");
     }
-    return apply_tags(l, s, e);
+    return marks_apply_tags(l, s, e);
 }

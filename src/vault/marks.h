@@ -19,6 +19,7 @@ struct mark_list {
     struct mark *items; /* by sequence, then in the order in which they were made */
     size_t count, cap;
     bool unreadable; /* they could not even be listed: every snapshot is doubtful */
+    struct err trouble; /* the first that could not be read at all, as by a failing disk; or unset */
 };
 void mark_list_done(struct mark_list *l);
 
@@ -26,6 +27,10 @@ void mark_list_done(struct mark_list *l);
  * verify or is not known is reported, and stays in the list as MARK_UNREADABLE. */
 MUST_CHECK int marks_read(struct vault *v, uint64_t sequence, struct mark_list *out,
                           struct damage *d, struct err *e);
+/* The same for those who act on what marks say: what could not be read at all is an
+ * error, not a doubt. */
+MUST_CHECK int marks_read_strictly(struct vault *v, uint64_t sequence, struct mark_list *out,
+                                   struct err *e);
 /* The first of a sequence, and *count_out of them. */
 const struct mark *marks_of(const struct mark_list *l, uint64_t sequence, size_t *count_out);
 
@@ -41,6 +46,8 @@ struct mark_state {
 void marks_judge(const struct mark_list *l, uint64_t sequence, const uint8_t id[ID_BYTES],
                  struct mark_state *out);
 
+/* Changes the tags as marks say. */
+MUST_CHECK int marks_apply_tags(const struct mark_list *l, struct snapshot *s, struct err *e);
 /* Sets what marks say: locks, holds, trash, tags. Marks about another snapshot
  * are reported. */
 MUST_CHECK int marks_apply(const struct mark_list *l, struct snapshot *s, struct damage *d,
