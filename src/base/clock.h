@@ -12,6 +12,15 @@
 int64_t clock_realtime_ns(void);
 int64_t clock_monotonic_ns(void);
 
+#define CLOCK_BOOT_BYTES 16
+/* One look at the machine's clocks, for judging whether the first tells the truth. */
+struct clock_reading {
+    int64_t realtime_ns;
+    int64_t boottime_ns; /* since the machine was started, suspended or not */
+    uint8_t boot_id[CLOCK_BOOT_BYTES]; /* differs from start to start; zeros: unknown */
+};
+void clock_read(struct clock_reading *out);
+
 #define CLOCK_TEXT_BYTES 32
 /* "2026-11-21 21:26:16", local time. */
 void clock_format(int64_t ns, char out[CLOCK_TEXT_BYTES]);

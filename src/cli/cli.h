@@ -61,7 +61,8 @@ struct command {
 #define OPTION_COUNT(table) (sizeof(table) / sizeof *(table))
 
 extern const struct command cmd_init, cmd_backup, cmd_snapshots, cmd_ls, cmd_stats, cmd_restore,
-    cmd_check, cmd_help, cmd_version;
+    cmd_check, cmd_forget, cmd_undelete, cmd_lock, cmd_hold, cmd_tag, cmd_floor, cmd_clock, cmd_help,
+    cmd_version;
 extern const struct command *const commands[]; /* in the order of `abri help`; ends with NULL */
 const struct command *command_find(const char *name);
 extern const struct option_spec global_options[];
@@ -78,6 +79,33 @@ MUST_CHECK int cli_location(struct cli *c, const char **out, struct err *e);
 MUST_CHECK int cli_open(struct cli *c, struct access *out, struct err *e);
 /* Asks again (three times in all) if somebody mistyped. */
 MUST_CHECK int cli_open_reader(struct cli *c, struct access *out, struct err *e);
+
+/* ---- snapshots, without a key --------------------------------------------------------- */
+
+/* A vault opened as its keeper, and its snapshots: the living ones or the trash. */
+struct snaps {
+    struct access access;
+    struct snapshot_list all;  /* both */
+    struct snapshot_list part; /* those that are meant; its items borrow from `all` */
+    bool trash;
+};
+/* Damage is told on the way. */
+MUST_CHECK int snaps_open(struct cli *c, bool trash, struct snaps *out, struct err *e);
+void snaps_done(struct snaps *s);
+/* One of `part`. If it is among the others, the message says so. */
+MUST_CHECK int snaps_find(const struct snaps *s, const char *spec, const struct snapshot **out,
+                          struct err *e);
+/* Each word names one: `out` has room for all of them. */
+MUST_CHECK int snaps_find_all(const struct snaps *s, const struct words *w,
+                              const struct snapshot **out, struct err *e);
+/* Whether it has all tags of a comma list. */
+bool snapshot_has_tags(const struct snapshot *s, const char *commas);
+/* "snapshot 3f2a91c0: ", for an error about it; returns -1. */
+int snapshot_wrap(const struct snapshot *s, struct err *e);
+
+/* Asks on the terminal for a "yes", unless `yes` was given on the command line.
+ * ERR_USAGE if there is neither. */
+MUST_CHECK int cli_confirm(bool yes, const char *question, struct err *e);
 
 /* ---- passphrase --------------------------------------------------------------------- */
 

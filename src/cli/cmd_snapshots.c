@@ -17,7 +17,7 @@ struct snapshots_args {
     struct option_list tags;
     const char *host, *path;
     uint64_t latest;
-    bool keyless;
+    bool keyless, trash;
 };
 
 static const struct option_spec options[] = {
@@ -32,6 +32,8 @@ static const struct option_spec options[] = {
      .help = "only the newest N of each host and set of paths"},
     {.name = "keyless", .kind = OPTION_FLAG, OPTION_AT(snapshots_args, keyless),
      .help = "ask for no passphrase; show what the keeper sees"},
+    {.name = "trash", .kind = OPTION_FLAG, OPTION_AT(snapshots_args, trash),
+     .help = "those that were forgotten and can still be brought back by `abri undelete`"},
 };
 
 struct listing {
@@ -68,26 +70,6 @@ static const char *host_of(const struct listing *l, size_t i)
     return l->roots[i] ? l->roots[i]->host : l->list.items[i].machine;
 }
 
-static bool has_tag(const struct snapshot *s, const char *tag, size_t len)
-{
-    for (size_t i = 0; i < s->tag_count; i++)
-        if (strlen(s->tags[i]) == len && memcmp(s->tags[i], tag, len) == 0)
-            return true;
-    return false;
-}
-
-static bool has_all_tags(const struct snapshot *s, const char *commas)
-{
-    for (const char *p = commas;; p++) {
-        size_t n = strcspn(p, ",");
-        if (n > 0 && !has_tag(s, p, n))
-            return false;
-        p += n;
-        if (!*p)
-            return true;
-    }
-}
-
 static bool has_path(const struct root *r, const char *path)
 {
     size_t len = strlen(path);
@@ -103,7 +85,7 @@ static bool is_tagged(const struct listing *l, size_t i)
 {
     const struct option_list *tags = &l->args->tags;
     for (size_t t = 0; t < tags->count; t++)
-        if (has_all_tags(&l->list.items[i], tags->items[t].text))
+        if (snapshot_has_tags(&l->list.items[i], tags->items[t].text))
             return true;
     return tags->count == 0;
 }
@@ -170,7 +152,8 @@ static int load(struct listing *l, struct err *e)
         return err_set(e, ERR_USAGE, "--path needs the passphrase: the keeper sees no paths");
     if (with_key ? cli_open_reader(c, &l->access, e) : cli_open(c, &l->access, e))
         return -1;
-    if (vault_snapshots(l->access.vault, &l->list, on_damage, l, e))
+    if (l->args->trash ? vault_snapshots_trash(l->access.vault, &l->list, on_damage, l, e)
+                       : vault_snapshots(l->access.vault, &l->list, on_damage, l, e))
         return -1;
     l->roots = mem_array(l->list.count + 1, sizeof *l->roots);
     l->shown = mem_array(l->list.count + 1, sizeof *l->shown);
@@ -208,6 +191,14 @@ static void emit(struct listing *l, size_t i)
     json_put_number(o, "bytes", s->bytes);
     json_put_number(o, "added_bytes", s->added_bytes);
     json_put_bool(o, "incomplete", s->incomplete);
+    if (s->locked_until_ns)
+        json_put_time(o, "locked_until", s->locked_until_ns);
+    if (s->held)
+        json_put_string(o, "held", s->hold_reason);
+    if (s->doubtful)
+        json_put_bool(o, "doubtful", true);
+    if (s->forgotten_until_ns)
+        json_put_time(o, "trash_until", s->forgotten_until_ns);
     if (r) {
         json_put_string(o, "host", r->host);
         json_put_texts(o, "paths", r->paths, r->path_count);
@@ -221,16 +212,40 @@ static void emit(struct listing *l, size_t i)
     json_emit(l->cli, stdout, o);
 }
 
-/* A snapshot takes as many lines as it has paths or tags. */
+#define NOTES_MAX 5
+/* What else there is to say of it, a line each: how many lines. */
+static size_t notes_of(const struct snapshot *s, char notes[NOTES_MAX][VAULT_REASON_MAX + 16])
+{
+    size_t n = 0, room = sizeof notes[0];
+    char time[CLOCK_TEXT_BYTES];
+    if (s->incomplete)
+        (void)snprintf(notes[n++], room, "incomplete");
+    clock_format(s->locked_until_ns, time);
+    if (s->locked_until_ns > clock_realtime_ns())
+        (void)snprintf(notes[n++], room, "locked until %s", time);
+    if (s->held)
+        (void)snprintf(notes[n++], room, "held: %s", s->hold_reason);
+    if (s->doubtful)
+        (void)snprintf(notes[n++], room, "kept: a mark of it is damaged");
+    clock_format(s->forgotten_until_ns, time);
+    if (s->forgotten_until_ns)
+        (void)snprintf(notes[n++], room, "in the trash until %s", time);
+    return n;
+}
+
+/* A snapshot takes as many lines as it has paths, tags or notes. */
 static void add_rows(struct listing *l, struct table *t, size_t i)
 {
     const struct snapshot *s = &l->list.items[i];
     const struct root *r = l->roots[i];
+    char notes[NOTES_MAX][VAULT_REASON_MAX + 16];
     char id[SHORT_ID_BYTES], time[CLOCK_TEXT_BYTES], size[AMOUNT_TEXT_BYTES];
     short_id(s->id, id);
     clock_format(s->received_ns, time);
     amount_format_size(s->bytes, size);
     size_t paths = r ? r->path_count : 0, lines = paths > s->tag_count ? paths : s->tag_count;
+    size_t note_count = notes_of(s, notes);
+    lines = lines > note_count ? lines : note_count;
     for (size_t n = 0; n < lines || n == 0; n++) {
         const char *cells[] = {
             n ? "" : id,
@@ -239,7 +254,7 @@ static void add_rows(struct listing *l, struct table *t, size_t i)
             n < s->tag_count ? s->tags[n] : "",
             n ? "" : size,
             n < paths ? r->paths[n] : !r && n == 0 ? "(sealed)" : "",
-            n || !s->incomplete ? "" : "incomplete",
+            n < note_count ? notes[n] : "",
         };
         table_row(t, cells, l->cli->out_is_tty);
     }
@@ -298,9 +313,11 @@ const struct command cmd_snapshots = {
     .description =
         "Lists snapshots, oldest first, with the time at which the keeper received them. With the "
         "passphrase, hosts and paths are shown; without one (or with --keyless), only what the keeper "
-        "sees: machine, tags and sizes.",
+        "sees: machine, tags and sizes. Locks and holds are shown, too; what was forgotten is not, but with "
+        "--trash nothing else is.",
     .examples = {{"abri -r /mnt/vault snapshots --latest 1", "the newest of each host and paths"},
-                 {"abri -r /mnt/vault snapshots --keyless --json", "for a monitor that holds no key"}},
+                 {"abri -r /mnt/vault snapshots --keyless --json", "for a monitor that holds no key"},
+                 {"abri -r /mnt/vault snapshots --trash", "what was forgotten and is still there"}},
     .options = options,
     .option_count = OPTION_COUNT(options),
     .args_bytes = sizeof(struct snapshots_args),

@@ -6,7 +6,8 @@
 
 const struct command *const commands[] = {
     &cmd_init, &cmd_backup, &cmd_snapshots, &cmd_ls,      &cmd_stats,
-    &cmd_restore, &cmd_check, &cmd_help, &cmd_version, NULL,
+    &cmd_restore, &cmd_check, &cmd_forget, &cmd_undelete, &cmd_lock, &cmd_hold, &cmd_tag, &cmd_floor,
+    &cmd_clock, &cmd_help, &cmd_version, NULL,
 };
 
 const struct option_spec global_options[] = {

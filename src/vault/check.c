@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "vault/certificate_format.h"
 #include "vault/check_internal.h"
+#include "vault/marks.h"
 
 #include <string.h>
 
@@ -182,8 +183,7 @@ int vault_check(struct vault *v, vault_damage *damaged, void *arg, struct vault_
 {
     struct check c = {.vault = v, .damage = {.each = damaged, .arg = arg}};
     int rc = check_identity(&c, e) || check_small_objects(&c, e) || check_condemned(&c, e) ||
-                     check_packs(&c, e) ||
-                     check_records(&c, e)
+                     check_packs(&c, e) || check_records(&c, e) || check_marks(&c, e)
                  ? -1
                  : 0;
     mem_free(c.frames_of);

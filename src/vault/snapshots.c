@@ -13,6 +13,7 @@
  * S2 A writer's chain vouches only for records of the same writer.
  */
 #include "base/mem.h"
+#include "vault/marks.h"
 #include "vault/record_read.h"
 
 #include <string.h>
@@ -25,7 +26,7 @@ struct chain {
 
 struct walk {
     struct vault *v;
-    struct damage damage;
+    struct damage *damage;
     struct record record;
     uint8_t k_previous[HASH_BYTES]; /* of the trusted record above; zeros: none */
     struct chain *chains;
@@ -34,12 +35,17 @@ struct walk {
     size_t cap;
 };
 
+static void snapshot_done(struct snapshot *s)
+{
+    mem_free(s->tags);
+    mem_free(s->root);
+    mem_free(s->hold_reason);
+}
+
 void snapshot_list_done(struct snapshot_list *l)
 {
-    for (size_t i = 0; i < l->count; i++) {
-        mem_free(l->items[i].tags);
-        mem_free(l->items[i].root);
-    }
+    for (size_t i = 0; i < l->count; i++)
+        snapshot_done(&l->items[i]);
     mem_free(l->items);
     *l = (struct snapshot_list){0};
 }
@@ -168,7 +174,7 @@ static int visit(struct walk *w, uint64_t sequence, struct err *e)
         return -1;
     }
     if (inner.cls != ERR_NOT_FOUND) /* else it went while we read */
-        damage_report(&w->damage, name, inner.msg);
+        damage_report(w->damage, name, inner.msg);
     return 0;
 }
 
@@ -181,11 +187,10 @@ static void reverse(struct snapshot_list *l)
     }
 }
 
-int vault_snapshots(struct vault *v, struct snapshot_list *out, vault_damage *damaged, void *arg,
-                    struct err *e)
+int records_trusted(struct vault *v, struct snapshot_list *out, struct damage *d, struct err *e)
 {
     CLEANUP(sequences_done) struct sequences all = {0};
-    struct walk w = {.v = v, .damage = {.each = damaged, .arg = arg}};
+    struct walk w = {.v = v, .damage = d};
     if (record_list(v, &all, e))
         return -1;
     int rc = 0;
@@ -202,58 +207,80 @@ int vault_snapshots(struct vault *v, struct snapshot_list *out, vault_damage *da
     return 0;
 }
 
-static int load_origins(struct vault *v, struct err *e)
-{
-    if (index_ensure(v, e))
-        return -1;
-    if (v->origins_refresh == v->refresh)
-        return 0;
-    origins_done(&v->origins);
-    v->origins_refresh = 0;
-    if (origins_load(v, &v->origins, e))
-        return -1;
-    v->origins_refresh = v->refresh;
-    return 0;
-}
+/* ---- with their marks ------------------------------------------------------------------------ */
 
-int vault_snapshot_refs(struct vault *v, const struct snapshot *s, struct refset *out,
-                        struct err *e)
+int vault_snapshots_all(struct vault *v, struct snapshot_list *out, vault_damage *damaged,
+                        void *arg, struct err *e)
 {
-    struct refset r;
-    if (load_origins(v, e) || record_read_refs(v, s->seq, s->refs_hash, &r, e))
+    struct damage d = {.each = damaged, .arg = arg};
+    struct snapshot_list list = {0};
+    CLEANUP(mark_list_done) struct mark_list marks = {0};
+    /* Marks first: a collector removes the record before its marks. */
+    if (marks_read(v, 0, &marks, &d, e) || records_trusted(v, &list, &d, e))
         return -1;
-    if (origins_resolve(v, &v->origins, &r, e)) {
-        refset_done(&r);
+    int rc = 0;
+    for (size_t i = 0; !rc && i < list.count; i++)
+        rc = marks_apply(&marks, &list.items[i], &d, e);
+    if (rc) {
+        snapshot_list_done(&list);
         return -1;
     }
-    *out = r;
+    *out = list;
     return 0;
 }
 
-static const struct refset_pack *refset_find(const struct refset *r, const uint8_t *id)
+static void keep_only(struct snapshot_list *l, bool trash)
 {
-    size_t low = 0, high = r->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = memcmp(r->packs[middle].pack, id, ID_BYTES);
-        if (order == 0)
-            return &r->packs[middle];
-        if (order < 0)
-            low = middle + 1;
+    size_t kept = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        if ((l->items[i].forgotten_until_ns != 0) == trash)
+            l->items[kept++] = l->items[i];
         else
-            high = middle;
+            snapshot_done(&l->items[i]);
     }
-    return NULL;
+    l->count = kept;
 }
 
-static bool is_held(const void *arg, const struct pack *p, const struct frame_loc *loc)
+int vault_snapshots(struct vault *v, struct snapshot_list *out, vault_damage *damaged, void *arg,
+                    struct err *e)
 {
-    const struct refset_pack *r = refset_find(arg, p->id);
-    return r && loc->frame < r->frame_count && (r->bits[loc->frame / 8] >> (loc->frame % 8) & 1);
+    if (vault_snapshots_all(v, out, damaged, arg, e))
+        return -1;
+    keep_only(out, false);
+    return 0;
 }
 
-bool vault_refs_hold(struct vault *v, const struct refset *r, const uint8_t id[ID_BYTES])
+int vault_snapshots_trash(struct vault *v, struct snapshot_list *out, vault_damage *damaged,
+                          void *arg, struct err *e)
 {
-    struct frame_loc loc;
-    return index_find_any(v, id, is_held, r, &loc, NULL) > 0;
+    if (vault_snapshots_all(v, out, damaged, arg, e))
+        return -1;
+    keep_only(out, true);
+    return 0;
+}
+
+int vault_snapshot_refresh(struct vault *v, struct snapshot *s, struct err *e)
+{
+    struct damage d = {0};
+    CLEANUP(mark_list_done) struct mark_list marks = {0};
+    if (marks_read(v, s->seq, &marks, &d, e))
+        return -1;
+    mem_free(TAKE(s->hold_reason));
+    return marks_apply(&marks, s, &d, e);
+}
+
+void snapshot_for_policy(const struct snapshot *s, struct policy_snapshot *out)
+{
+    *out = (struct policy_snapshot){
+        .sequence = s->seq,
+        .received_ns = s->received_ns,
+        .group = s->group,
+        .machine = s->machine,
+        .tags = (const char(*)[256])s->tags,
+        .tag_count = s->tag_count,
+        .locked_until_ns = s->locked_until_ns,
+        .hold_reason = s->held ? s->hold_reason : NULL,
+        .doubtful = s->doubtful,
+        .forgotten = s->forgotten_until_ns != 0,
+    };
 }

@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/progress.h"
+#include "policy/policy.h"
 #include "sign/sign.h"
 #include "store/store.h"
 
@@ -212,13 +213,19 @@ struct snapshot {
     uint8_t suspicion;
     bool incomplete;
     char machine[256];
-    char (*tags)[256];
+    char (*tags)[256]; /* those in force: of the record, then as marks changed them */
     size_t tag_count;
     uint64_t root_nonce;
     uint8_t root_id[ID_BYTES];
     uint8_t *root;
     size_t root_len;
     uint8_t refs_hash[HASH_BYTES];
+    /* What its marks say. */
+    int64_t locked_until_ns; /* 0: never locked; may lie in the past */
+    bool held;
+    char *hold_reason;          /* of the first hold; NULL: not held */
+    bool doubtful;              /* a mark of it cannot be read: it is kept until somebody looked */
+    int64_t forgotten_until_ns; /* 0: living; else in the trash, and when its window ends */
 };
 
 struct snapshot_list {
@@ -227,10 +234,26 @@ struct snapshot_list {
 };
 void snapshot_list_done(struct snapshot_list *l);
 
-/* All records whose signatures (writer's certificate, keeper) verify; the
- * others are reported through `damaged` and left out. Reads no reference set. */
+/* All living snapshots whose signatures (writer's certificate, keeper) verify; the
+ * others are reported through `damaged` and left out, and so are marks that do not
+ * verify. Reads no reference set. */
 MUST_CHECK int vault_snapshots(struct vault *v, struct snapshot_list *out, vault_damage *damaged,
                                void *arg, struct err *e);
+/* The same with those in the trash: what the vault must be able to give back. */
+MUST_CHECK int vault_snapshots_all(struct vault *v, struct snapshot_list *out,
+                                   vault_damage *damaged, void *arg, struct err *e);
+
+/* Those in the trash alone. */
+MUST_CHECK int vault_snapshots_trash(struct vault *v, struct snapshot_list *out,
+                                     vault_damage *damaged, void *arg, struct err *e);
+
+/* Reads the marks of one snapshot again. Who removes a record looks again just before,
+ * and removes its marks after it (vault_marks_remove): so nobody who lists snapshots
+ * meanwhile takes it for a living one. The record of the highest sequence stays until
+ * there is a higher one, or its sequence would be given twice. */
+MUST_CHECK int vault_snapshot_refresh(struct vault *v, struct snapshot *s, struct err *e);
+/* Removes every mark of a sequence; does not sync. */
+MUST_CHECK int vault_marks_remove(struct vault *v, uint64_t seq, struct err *e);
 
 /* The reference set of one snapshot: which frames of which packs. Frames that
  * compaction moved are named where they were, and where they are. */
@@ -284,6 +307,84 @@ struct gc_result {
 };
 MUST_CHECK int vault_gc(struct vault *v, const struct gc_options *o, struct gc_result *out,
                         struct err *e);
+
+/* ---- the life of a snapshot -----------------------------------------------------
+ *
+ * The keeper's side: none of this needs a key of the customer. What is said about a
+ * snapshot is a mark, one small object that the keeper signs; records are never
+ * rewritten. Each function is durable when it returns 0, leaves either the old or
+ * the new state if the power fails, and may run in several processes at once; the
+ * invariants (Y1 …) are in marks.c. A snapshot is given by a member of a list from
+ * vault_snapshots(_all); its fields may be out of date, its marks are read again.
+ * What protects a snapshot is refused with ERR_READ_ONLY, what makes no sense with
+ * ERR_USAGE; ERR_NOT_FOUND if the snapshot is gone. */
+
+#define VAULT_TRASH_WINDOW_NS (INT64_C(7) * 24 * 3600 * 1000000000) /* unless rules say otherwise */
+#define VAULT_LOCK_MAX_NS     (INT64_C(100) * 366 * 24 * 3600 * 1000000000)
+#define VAULT_REASON_MAX      1024u /* bytes of a hold's reason */
+
+struct vault_rules {
+    uint64_t generation;     /* of the newest; 0: none were ever given */
+    int64_t floor_ns;        /* minimum age of what is forgotten: the highest of all generations */
+    int64_t trash_window_ns; /* of the newest generation */
+};
+/* ERR_DAMAGED if any generation does not verify, for it may have had a higher floor. */
+MUST_CHECK int vault_rules(struct vault *v, struct vault_rules *out, struct err *e);
+/* Writes the next generation, in whole seconds. ERR_USAGE if the floor is lower than
+ * the one in force, or either is negative or over 2^32 seconds. */
+MUST_CHECK int vault_set_rules(struct vault *v, int64_t floor_ns, int64_t trash_window_ns,
+                               struct err *e);
+
+/* Judges the clock by the witnesses in the vault and the receive times of its records
+ * (policy_clock_judge). 0 and a verdict, trusted or not. _judge leaves a witness if
+ * the clock is trusted: for those who act on it. _look writes nothing. A witness of
+ * a clock that is not trusted is never written, so no repetition makes it so. */
+MUST_CHECK int vault_clock_judge(struct vault *v, struct policy_clock *out, struct err *e);
+MUST_CHECK int vault_clock_look(struct vault *v, struct policy_clock *out, struct err *e);
+/* A person says that the clock is right now. */
+MUST_CHECK int vault_clock_confirm(struct vault *v, struct err *e);
+
+/* Only extends: ERR_USAGE if it is locked for as long already, if `until_ns` is not in
+ * the future or more than VAULT_LOCK_MAX_NS away, or if it is in the trash. */
+MUST_CHECK int vault_lock(struct vault *v, const struct snapshot *s, int64_t until_ns,
+                          struct err *e);
+/* `reason`: 1 to VAULT_REASON_MAX bytes. A snapshot may be held several times;
+ * release ends all of them. */
+MUST_CHECK int vault_hold(struct vault *v, const struct snapshot *s, const char *reason,
+                          struct err *e);
+MUST_CHECK int vault_release(struct vault *v, const struct snapshot *s, struct err *e);
+/* Adds and removes tags; what is there (or gone) already is fine. ERR_LIMIT over 64
+ * tags, or if one has not 1 to 255 bytes. */
+MUST_CHECK int vault_tag(struct vault *v, const struct snapshot *s, const char *const *add,
+                         size_t add_count, const char *const *remove, size_t remove_count,
+                         struct err *e);
+
+struct vault_forgotten {
+    size_t count;     /* moved to the trash */
+    size_t refused;   /* reported through `refused` */
+    int64_t until_ns; /* when their window ends */
+};
+typedef void vault_refused(void *arg, const struct snapshot *s, const char *why);
+/* Moves snapshots to the trash. Whatever the caller decided, it refuses each one that
+ * is locked, held, doubtful, under the floor, or in the trash already; and
+ * everything (ERR_READ_ONLY) if the clock is not trusted. What became protected while
+ * it ran is taken back. If it fails on the way, `out` says how many it has moved. */
+MUST_CHECK int vault_forget(struct vault *v, const struct snapshot *const *items, size_t count,
+                            vault_refused *refused, void *arg, struct vault_forgotten *out,
+                            struct err *e);
+/* Brings one back from the trash. ERR_READ_ONLY once the window has ended by a
+ * trusted clock. */
+MUST_CHECK int vault_undelete(struct vault *v, const struct snapshot *s, struct err *e);
+
+/* A collector frees a snapshot this long after its window: an undelete that was let
+ * in at the last moment has ended by then. */
+#define VAULT_FREE_MARGIN_NS (INT64_C(3600) * 1000000000)
+/* Whether a collector may free it, by what was read just now: it is in the trash,
+ * its window and the margin are over, nothing protects it, the clock is trusted. */
+bool vault_may_free(const struct snapshot *s, const struct vault_rules *r,
+                    const struct policy_clock *clock);
+/* What policy needs to know of it; borrowed from `s`. */
+void snapshot_for_policy(const struct snapshot *s, struct policy_snapshot *out);
 
 /* ---- verification without keys -------------------------------------------------- */
 

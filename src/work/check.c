@@ -158,7 +158,7 @@ static int check_snapshots(struct check *c, struct err *e)
 {
     struct snapshot_list list = {0};
     /* Records that do not verify were reported by the structural check. */
-    if (vault_snapshots(c->access->vault, &list, NULL, NULL, e))
+    if (vault_snapshots_all(c->access->vault, &list, NULL, NULL, e))
         return -1;
     int rc = 0;
     for (size_t i = list.count; i-- > 0 && rc == 0;)

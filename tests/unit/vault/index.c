@@ -251,8 +251,8 @@ static void an_unchanged_vault_is_not_read_again(void **state)
     for (int i = 0; i < 3; i++)
         assert_ok(vault_refresh(w.v, NULL, NULL, e));
     struct store_counts counts = store_fault_counts(layer);
-    assert_int_equal(counts.ops[0], 6); /* two lists each */
-    assert_int_equal(counts.ops[STORE_OP_LIST], 6);
+    assert_int_equal(counts.ops[0], 9); /* three lists each */
+    assert_int_equal(counts.ops[STORE_OP_LIST], 9);
     vault_close(w.v);
     store_close(layer);
     assert_ok(vault_open(below, &w.v, e));
