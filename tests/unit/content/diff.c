@@ -246,6 +246,9 @@ static void a_part_is_compared_alone(void **state)
         /* One tree, two of its directories: its own nodes are no reason to stop. */
         c.b = c.a;
         assert_true(judge(&c) > 0 || strcmp(one.path, two.path) == 0);
+        /* A tree and a directory of it: the same nodes come at other places. */
+        c.base_a = "";
+        assert_true(judge(&c) > 0);
         free(a.version);
         free(b.version);
         shelf_done(&shelf);
