@@ -110,6 +110,8 @@ enum {
 };
 unsigned entry_compare(const struct entry *a, const struct entry *b);
 
+/* Nanoseconds since 1970; times out of range give the nearest that is in it. */
+int64_t entry_mtime_ns(const struct entry *e);
 const char *entry_type_name(enum entry_type t); /* "file", "dir", … */
 
 #endif

@@ -117,6 +117,74 @@ typedef int work_each_entry(void *arg, const struct entry *en, struct err *e);
 MUST_CHECK int work_walk_tree(struct access *a, const struct tree_ref *tree, const char *path,
                               work_each_entry *each, void *arg, struct err *e);
 
+/* A copy of the entry at `path`, freed by mem_free. ERR_NOT_FOUND. */
+MUST_CHECK int work_find_entry(struct access *a, const struct tree_ref *tree, const char *path,
+                               struct entry **out, struct err *e);
+/* 1 if two files hold the same bytes, 0 if not, -1. Reads chunks where names do
+ * not tell, up to the first difference. */
+MUST_CHECK int work_same_content(struct access *a, const struct entry *x, const struct entry *y,
+                                 const struct progress *p, struct err *e);
+
+/* ---- diff ------------------------------------------------------------------------------- */
+
+struct diff_part {
+    const struct root *root;
+    const char *path; /* within the snapshot; "" for everything */
+};
+struct diff_options {
+    /* One of the two is NULL if only the other snapshot has the path; else
+     * `differs` is a sum of ENTRY_DIFFERS_… In order of path below the parts. */
+    int (*each)(void *arg, const struct entry *before, const struct entry *after,
+                unsigned differs, struct err *e);
+    void *arg;
+    struct progress *progress; /* may be NULL; only looked at */
+};
+struct diff_count {
+    uint64_t files, dirs, others, bytes;
+};
+struct diff_result {
+    struct diff_count added, removed;
+    struct diff_count changed_before, changed_after; /* in type or content */
+    uint64_t metadata;                               /* changed in nothing else */
+    uint64_t nodes_read; /* of both trees: shared ones are not read */
+};
+/* ERR_NOT_FOUND if a path is in neither. Content counts as changed only if its
+ * bytes are others. */
+MUST_CHECK int work_diff(struct access *a, const struct diff_part *before,
+                         const struct diff_part *after, const struct diff_options *o,
+                         struct diff_result *out, struct err *e);
+
+/* ---- find --------------------------------------------------------------------------------- */
+
+struct find_range { /* positions in the list of snapshots, both included */
+    uint32_t first, last;
+};
+/* A path in one state: the same type, content, metadata. */
+struct find_match {
+    const struct entry *entry;
+    const struct find_range *ranges;
+    size_t range_count; /* at least 1 */
+};
+struct find_options {
+    const struct select *patterns; /* of whole paths, or of names: see select_names */
+    enum entry_type type;          /* ENTRY_UNSET: all */
+    uint64_t size_min, size_max;   /* of files; 0 and UINT64_MAX: all types, all sizes */
+    int64_t newer_than_ns, older_than_ns; /* mtime: above, at most; INT64_MIN and MAX: all */
+    /* In order of path, then of the first snapshot. */
+    int (*each)(void *arg, const struct find_match *m, struct err *e);
+    work_problem *problem; /* a snapshot that cannot be read whole; the others are */
+    void *arg;
+    struct progress *progress; /* may be NULL; only looked at */
+};
+struct find_result {
+    uint64_t matches, problems;
+    uint64_t nodes_read, nodes_known; /* trees share nodes: each is read once */
+};
+/* Ranges join snapshots that follow each other in the list and are of one group.
+ * ERR_LIMIT if too much matches to be remembered. */
+MUST_CHECK int work_find(struct access *a, const struct snapshot *const *snapshots, size_t count,
+                         const struct find_options *o, struct find_result *out, struct err *e);
+
 /* ---- restore --------------------------------------------------------------------------- */
 
 struct restore_options {
