@@ -61,7 +61,7 @@ struct command {
 #define OPTION_COUNT(table) (sizeof(table) / sizeof *(table))
 
 extern const struct command cmd_init, cmd_backup, cmd_snapshots, cmd_ls, cmd_stats, cmd_restore,
-    cmd_check, cmd_help, cmd_version, cmd_diff, cmd_find;
+    cmd_check, cmd_help, cmd_version, cmd_diff, cmd_find, cmd_cat;
 extern const struct command *const commands[]; /* in the order of `abri help`; ends with NULL */
 const struct command *command_find(const char *name);
 extern const struct option_spec global_options[];

@@ -5,7 +5,7 @@
 #include <string.h>
 
 const struct command *const commands[] = {
-    &cmd_init, &cmd_backup, &cmd_snapshots, &cmd_ls, &cmd_diff, &cmd_find, &cmd_stats,
+    &cmd_init, &cmd_backup, &cmd_snapshots, &cmd_ls, &cmd_diff, &cmd_find, &cmd_cat, &cmd_stats,
     &cmd_restore, &cmd_check, &cmd_help, &cmd_version, NULL,
 };
 

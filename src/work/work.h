@@ -125,6 +125,13 @@ MUST_CHECK int work_find_entry(struct access *a, const struct tree_ref *tree, co
 MUST_CHECK int work_same_content(struct access *a, const struct entry *x, const struct entry *y,
                                  const struct progress *p, struct err *e);
 
+/* Gives the content of the file at `path` to `take`, in order and verified.
+ * ERR_NOT_FOUND; ERR_USAGE if it is no file. What came before damage has been given. */
+typedef int work_bytes(void *arg, const void *p, size_t len, struct err *e);
+MUST_CHECK int work_cat(struct access *a, const struct tree_ref *tree, const char *path,
+                        work_bytes *take, void *arg, const struct progress *progress,
+                        struct err *e);
+
 /* ---- diff ------------------------------------------------------------------------------- */
 
 struct diff_part {
