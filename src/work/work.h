@@ -69,7 +69,18 @@ MUST_CHECK int work_init_in(struct store *s, const struct init_options *o,
 
 /* ---- backup -------------------------------------------------------------------------- */
 
+/* A file whose content comes from a descriptor, of whatever length. */
+struct backup_stream {
+    int fd;           /* read to its end, not closed */
+    const char *path; /* of the file in the snapshot, valid, without leading '/' */
+    /* After the end, before anything is committed: -1 if what came is not
+     * whole; then there is no snapshot. May be NULL. */
+    int (*finish)(void *arg, struct err *e);
+    void *arg;
+};
+
 struct backup_options {
+    const struct backup_stream *stream; /* NULL, or instead of the paths */
     const char *const *paths;
     size_t path_count;
     const struct select *exclude;
