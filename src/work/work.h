@@ -211,6 +211,12 @@ struct restore_options {
     const struct select *include, *exclude; /* may be NULL */
     enum target_overwrite overwrite;
     bool dry_run, verify;
+    /* First remove what the snapshot does not have, in directories that it has at or below
+     * the paths that were backed up; only what include and exclude select. Never a
+     * mount point, the vault, or `dirs`. */
+    bool delete_others;
+    /* Something was removed, or would be: its path below the target. May be NULL. */
+    void (*deleted)(void *arg, const char *path, bool is_dir);
     unsigned threads;
     const struct work_dirs *dirs; /* for the note of an interrupted restore; may be NULL */
     work_problem *problem;
@@ -220,6 +226,7 @@ struct restore_options {
 struct restore_result {
     uint64_t files, dirs, others, links, bytes; /* written */
     uint64_t skipped;                           /* there already */
+    uint64_t deleted;                           /* names removed */
     uint64_t verified;                          /* files read back and compared */
     uint64_t problems;
     bool resumed;

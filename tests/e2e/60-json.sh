@@ -68,6 +68,10 @@ expect_equal "$(field find_summary matches)" 2
 json 0 restore "$id:$T/src" -t "$T/r" --verify
 expect_equal "$(field summary files_restored)" 4
 expect_equal "$(field summary files_verified)" 4
+echo more >"$T/r/$bad-more"
+json 0 restore "$id:$T/src" -t "$T/r" --delete
+expect_equal "$(jq -r 'select(.message_type == "deleted") | .path_b64' "$T/out" | base64 -d)" "$bad-more"
+expect_equal "$(field summary deleted)" 1
 json 0 check --read-data
 expect_equal "$(field summary damaged)" 0
 json 0 version
