@@ -60,9 +60,9 @@ struct command {
 #define OPTION_AT(type, field) .offset = offsetof(struct type, field)
 #define OPTION_COUNT(table) (sizeof(table) / sizeof *(table))
 
-extern const struct command cmd_init, cmd_backup, cmd_snapshots, cmd_ls, cmd_stats, cmd_restore,
-    cmd_check, cmd_forget, cmd_undelete, cmd_lock, cmd_hold, cmd_tag, cmd_floor, cmd_clock, cmd_help,
-    cmd_version;
+extern const struct command cmd_backup, cmd_cat, cmd_check, cmd_clock, cmd_diff, cmd_find, cmd_floor,
+    cmd_forget, cmd_gc, cmd_help, cmd_hold, cmd_init, cmd_lock, cmd_ls, cmd_restore, cmd_snapshots,
+    cmd_stats, cmd_tag, cmd_undelete, cmd_version;
 extern const struct command *const commands[]; /* in the order of `abri help`; ends with NULL */
 const struct command *command_find(const char *name);
 extern const struct option_spec global_options[];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* abri backup: saves files and directories as a snapshot. */
 #include "cli/amount.h"
+#include "cli/backup_stream.h"
 #include "cli/json_out.h"
 
 #include "base/mem.h"
@@ -17,9 +18,9 @@
 
 struct backup_args {
     struct option_list patterns, if_present, files_from, tags;
-    bool exclude_caches, one_file_system, dry_run, force_read;
+    bool exclude_caches, one_file_system, dry_run, force_read, from_stdin, from_command;
     uint64_t larger_than, limit_upload, threads;
-    const char *host, *compression;
+    const char *host, *compression, *stdin_name;
 };
 
 static const struct option_spec options[] = {
@@ -45,6 +46,14 @@ static const struct option_spec options[] = {
      OPTION_AT(backup_args, files_from), .help = "the same with plain paths, one a line"},
     {.name = "files-from-raw", .kind = OPTION_LIST, .tag = FILES_FROM_RAW, .arg = "FILE",
      OPTION_AT(backup_args, files_from), .help = "the same with paths that end with NUL (find -print0)"},
+    {.name = "stdin", .kind = OPTION_FLAG, OPTION_AT(backup_args, from_stdin),
+     .help = "save what comes from standard input as one file"},
+    {.name = "stdin-name", .kind = OPTION_TEXT, .arg = "NAME", OPTION_AT(backup_args, stdin_name),
+     .help = "the name of that file, or its path (default: stdin)"},
+    {.name = "command", .kind = OPTION_FLAG, OPTION_AT(backup_args, from_command),
+     .help = "save what a command prints: --command -- CMD [ARG]…; if it fails, nothing is saved"},
+    {.name = "stdin-from-command", .kind = OPTION_FLAG, OPTION_AT(backup_args, from_command),
+     .help = "the same as --command"},
     {.name = "one-file-system", .letter = 'x', .kind = OPTION_FLAG,
      OPTION_AT(backup_args, one_file_system), .help = "do not enter other mounted file systems"},
     {.name = "tag", .kind = OPTION_LIST, .arg = "TAG[,TAG…]", OPTION_AT(backup_args, tags),
@@ -73,6 +82,7 @@ struct request {
     struct select *exclude;
     uint64_t early_problems; /* patterns of --files-from that match nothing */
     struct cli *cli;
+    struct backup_input input; /* instead of paths */
 };
 
 static void request_done(struct request *r)
@@ -81,6 +91,7 @@ static void request_done(struct request *r)
     string_list_done(&r->tags);
     string_list_done(&r->if_present);
     select_free(r->exclude);
+    backup_input_done(&r->input);
 }
 
 static void early_problem(void *arg, const char *item, const struct err *e)
@@ -165,12 +176,31 @@ static int check_host(const char *host, struct err *e)
     return 0;
 }
 
+/* Paths, or a stream. */
+static int collect_input(struct request *r, const struct backup_args *a, const struct words *w,
+                         struct backup_options *o, struct err *e)
+{
+    if (!a->from_stdin && !a->from_command) {
+        if (a->stdin_name)
+            return err_set(e, ERR_USAGE, "--stdin-name goes with --stdin or --command");
+        return collect_paths(r, a, w, e);
+    }
+    if (a->from_stdin && a->from_command)
+        return err_set(e, ERR_USAGE, "--stdin and --command do not go together");
+    if (a->files_from.count)
+        return err_set(e, ERR_USAGE, "--files-from goes with neither --stdin nor --command");
+    if (backup_input_open(&r->input, a->from_command, a->stdin_name, w, e))
+        return -1;
+    o->stream = &r->input.stream;
+    return 0;
+}
+
 static int collect(struct request *r, const struct backup_args *a, const struct words *w,
                    struct backup_options *o, struct err *e)
 {
     if (parse_level(a->compression, &o->level, e) || check_host(a->host, e) ||
         collect_tags(r, a, e) || collect_if_present(r, a, e) ||
-        patterns_build(&a->patterns, &r->exclude, e) || collect_paths(r, a, w, e))
+        patterns_build(&a->patterns, &r->exclude, e) || collect_input(r, a, w, o, e))
         return -1;
     o->paths = (const char *const *)r->paths.items;
     o->path_count = r->paths.count;
@@ -266,8 +296,9 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
     struct backup_options o = {
         .problem = report_path_problem, .arg = c, .progress = &c->progress};
     struct backup_result result = {0};
-    if (collect(&r, a, w, &o, e) || cli_open(c, &access, e) ||
-        access_as_writer(&access, &c->dirs, e))
+    /* The vault first: a command that is started for nothing may have effects. */
+    if (cli_open(c, &access, e) || access_as_writer(&access, &c->dirs, e) ||
+        collect(&r, a, w, &o, e))
         return -1;
     progress_bar_start(c, "items");
     int rc = work_backup(&access, &c->dirs, &o, &result, e);
@@ -278,20 +309,26 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
 const struct command cmd_backup = {
     .name = "backup",
     .summary = "save files and directories as a snapshot",
-    .operands = "PATH…",
+    .operands = "PATH… | --stdin | --command -- CMD…",
     .description =
         "Saves the named files and directories, whole, as one snapshot. Only what is new to the vault "
         "is stored. Needs no passphrase: the writer key of this machine is enough.\n"
         "\n"
         "A file that changes while it is read, vanishes, or cannot be read is named at once; the "
         "rest goes on, the snapshot is saved, and the exit status is 3. An interrupted backup saves "
-        "no snapshot, but what was stored need not be stored again.",
+        "no snapshot, but what was stored need not be stored again.\n"
+        "\n"
+        "With --stdin or --command the snapshot is one file of any length, read as it comes. No shell is "
+        "involved; what the command writes to standard error is shown. If it fails, or is "
+        "ended by a signal, there is no snapshot and the exit status is 1.",
     .examples = {{"abri -r /mnt/vault backup /etc /home --exclude '*.tmp'",
                   "two directories, without temporary files"},
                  {"abri -r /mnt/vault backup / -x --exclude-caches --tag daily",
                   "the root file system without what is mounted below"},
                  {"find /srv -name '*.db' -print0 | abri -r /mnt/vault backup --files-from-raw -",
-                  "what another program chose"}},
+                  "what another program chose"},
+                 {"abri -r /mnt/vault backup --stdin-name shop.sql --command -- pg_dump shop",
+                  "a database; only if all of it came"}},
     .options = options,
     .option_count = OPTION_COUNT(options),
     .args_bytes = sizeof(struct backup_args),

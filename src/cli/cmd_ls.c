@@ -56,20 +56,11 @@ static const char *owner(struct ls *l, size_t scratch, const char *name, uint32_
     return out;
 }
 
-static int64_t mtime_ns(const struct entry *en)
-{
-    int64_t ns;
-    if (__builtin_mul_overflow(en->mtime_s, NS_PER_S, &ns) ||
-        __builtin_add_overflow(ns, (int64_t)en->mtime_ns, &ns))
-        return en->mtime_s < 0 ? INT64_MIN : INT64_MAX;
-    return ns;
-}
-
 static void print_long(struct ls *l, const struct entry *en, const char *path)
 {
     char mode[11], user[16], group[16], time[CLOCK_TEXT_BYTES], size[32];
     mode_text(en, mode);
-    clock_format(mtime_ns(en), time);
+    clock_format(entry_mtime_ns(en), time);
     if (en->type == ENTRY_CHAR || en->type == ENTRY_BLOCK)
         (void)snprintf(size, sizeof size, "%" PRIu32 ",%" PRIu32, en->dev_major, en->dev_minor);
     else
@@ -93,7 +84,7 @@ static void emit(const struct entry *en)
     json_put_number(o, "gid", en->gid);
     json_put_string(o, "user", en->user);
     json_put_string(o, "group", en->group);
-    json_put_time(o, "mtime", mtime_ns(en));
+    json_put_time(o, "mtime", entry_mtime_ns(en));
     if (en->type == ENTRY_FILE)
         json_put_number(o, "size", en->size);
     if (en->type == ENTRY_SYMLINK && en->target)

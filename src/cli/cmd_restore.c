@@ -6,13 +6,15 @@
 #include "base/mem.h"
 
 #include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct restore_args {
     const char *target;
     struct option_list include, exclude;
     int overwrite;
-    bool verify, dry_run;
+    bool verify, dry_run, delete_others, really_delete;
     uint64_t threads;
 };
 
@@ -44,6 +46,10 @@ static const struct option_spec options[] = {
     {.name = "overwrite", .kind = OPTION_CHOICE, .words = overwrite_words, .arg = "WHEN",
      OPTION_AT(restore_args, overwrite),
      .help = "replace what is there: always (the default), if-changed, if-newer, never"},
+    {.name = "delete", .kind = OPTION_FLAG, OPTION_AT(restore_args, delete_others),
+     .help = "first remove what the snapshot does not have; with --dry-run, list it"},
+    {.name = "really-delete", .kind = OPTION_FLAG, OPTION_AT(restore_args, really_delete),
+     .help = "with --delete: also in / itself, and also by a snapshot that is not complete"},
     {.name = "verify", .kind = OPTION_FLAG, OPTION_AT(restore_args, verify),
      .help = "check every chunk, then read all files back and compare"},
     {.name = "dry-run", .letter = 'n', .kind = OPTION_FLAG, OPTION_AT(restore_args, dry_run),
@@ -77,6 +83,8 @@ static void tell_json(struct cli *c, const struct snapshot *s, const struct rest
     json_put_number(o, "links_restored", r->links);
     json_put_number(o, "bytes_restored", r->bytes);
     json_put_number(o, "files_skipped", r->skipped);
+    if (a->delete_others)
+        json_put_number(o, "deleted", r->deleted);
     if (a->verify)
         json_put_number(o, "files_verified", r->verified);
     json_put_number(o, "problems", r->problems);
@@ -102,8 +110,45 @@ static void tell_people(struct cli *c, const struct snapshot *s, const struct re
                  r->links, PLURAL(r->links), r->others, PLURAL(r->others));
     if (r->skipped)
         say_note(c, "left %" PRIu64 " that were there already", r->skipped);
+    if (a->delete_others)
+        say_note(c, "%s %" PRIu64 " name%s that the snapshot does not have",
+                 a->dry_run ? "would delete" : "deleted", r->deleted, PLURAL(r->deleted));
     if (a->verify && !a->dry_run)
         say_note(c, "verified %" PRIu64 " file%s", r->verified, PLURAL(r->verified));
+}
+
+/* ---- --delete ------------------------------------------------------------------- */
+
+static void tell_deleted(void *arg, const char *path, bool is_dir)
+{
+    struct cli *c = arg;
+    if (c->global.json) {
+        json_t *o = json_object_of("deleted");
+        json_put_text(o, "path", path, strlen(path));
+        json_put_string(o, "type", is_dir ? "dir" : "other");
+        json_emit(c, stdout, o);
+        return;
+    }
+    say(c, "delete %s%s", path, is_dir ? "/" : "");
+}
+
+/* What is easily meant otherwise takes a second word. */
+static int check_delete(const struct restore_args *a, const struct snapshot *s, struct err *e)
+{
+    if (a->really_delete && !a->delete_others)
+        return err_set(e, ERR_USAGE, "--really-delete goes with --delete");
+    if (!a->delete_others || a->really_delete || a->dry_run)
+        return 0;
+    char resolved[PATH_MAX];
+    if (realpath(a->target, resolved) && strcmp(resolved, "/") == 0)
+        return err_set(e, ERR_USAGE,
+                       "--delete in '/' removes files of the running system: look at it with "
+                       "--dry-run, then add --really-delete");
+    if (s->incomplete)
+        return err_set(e, ERR_USAGE,
+                       "--delete by a snapshot that is not complete would also remove what could "
+                       "not be saved then: look at it with --dry-run, then add --really-delete");
+    return 0;
 }
 
 static int restore(struct cli *c, const struct restore_args *a, const struct request *r,
@@ -120,6 +165,8 @@ static int restore(struct cli *c, const struct restore_args *a, const struct req
         .overwrite = a->overwrite ? (enum target_overwrite)a->overwrite : TARGET_ALWAYS,
         .dry_run = a->dry_run,
         .verify = a->verify,
+        .delete_others = a->delete_others,
+        .deleted = a->dry_run || c->global.verbose || c->global.json ? tell_deleted : NULL,
         .threads = (unsigned)a->threads,
         .dirs = &c->dirs,
         .problem = report_path_problem,
@@ -129,7 +176,7 @@ static int restore(struct cli *c, const struct restore_args *a, const struct req
     struct restore_result result = {0};
     if (cli_open_reader(c, &access, e) ||
         vault_snapshots(access.vault, &all, report_damage, c, e) ||
-        work_find_snapshot(&all, r->snap, &at, e))
+        work_find_snapshot(&all, r->snap, &at, e) || check_delete(a, &all.items[at], e))
         return -1;
     progress_bar_start(c, "items");
     int rc = work_restore(&access, &all.items[at], &o, &result, e);
@@ -169,7 +216,11 @@ const struct command cmd_restore = {
     .description =
         "Writes a snapshot below DIR, each thing under its whole path; with :PATH, what that directory "
         "holds comes directly into DIR. Nothing outside DIR is touched, whatever links lie there, and "
-        "nothing that is there but not in the snapshot is removed.\n"
+        "nothing that is there but not in the snapshot is removed, unless --delete says so: then "
+        "directories at and below the paths that were backed up end up holding what the snapshot holds and "
+        "nothing else, except for what --exclude and --include spare, mount points, and "
+        "abri's own vault, keys and caches. What a backup left out by its own excludes is not in the "
+        "snapshot: exclude it here too.\n"
         "\n"
         "An interrupted restore goes on where it was when the same command runs again.",
     .examples = {{"abri -r /mnt/vault restore latest --target /srv/restored",

@@ -117,6 +117,40 @@ bool tree_reader_skip_damage(struct tree_reader *r);
 void tree_reader_on_node(struct tree_reader *r, void (*seen)(void *arg, const uint8_t *id),
                          void *arg);
 
+/* What comes next, for those who read only what they have to. */
+struct tree_peek {
+    bool is_node;               /* else an entry: tree_reader_next gives it */
+    uint8_t level;              /* of the node; 0 holds entries */
+    uint8_t id[SEAL_ID_BYTES];  /* its name: nodes of one name hold the same */
+    const char *path;           /* its first path ("" for the root); borrowed until the next call */
+    size_t len;
+};
+/* 1, 0 at the end, -1. Not between tree_reader_seek and the next entry. */
+MUST_CHECK int tree_reader_peek(struct tree_reader *r, struct tree_peek *out, struct err *e);
+/* When a node comes next: reads it (what it holds comes next), or passes over it. */
+MUST_CHECK int tree_reader_enter(struct tree_reader *r, struct err *e);
+MUST_CHECK int tree_reader_pass(struct tree_reader *r, struct err *e);
+
+/* Goes over two trees and gives what differs. Nodes that both share are not
+ * read, so that the cost follows the difference; not where the two paths differ. */
+struct tree_diff;
+struct tree_part {
+    const struct tree_ref *tree;
+    const char *path; /* what is at and below it; "" is everything */
+    size_t len;
+};
+MUST_CHECK int tree_diff_new(const struct tree_part *a, const struct tree_part *b,
+                             content_fetch *fetch, void *arg, struct tree_diff **out,
+                             struct err *e);
+void tree_diff_free(struct tree_diff *d);
+/* 1, 0 at the end, -1. An entry that only one tree has comes alone, the other
+ * is NULL; two of the same path below their parts come together, if they differ in
+ * anything (see entry_compare). Borrowed until the next call. In order of path. */
+MUST_CHECK int tree_diff_next(struct tree_diff *d, const struct entry **a_out,
+                              const struct entry **b_out, struct err *e);
+/* As tree_reader_on_node, for both trees. */
+void tree_diff_on_node(struct tree_diff *d, void (*seen)(void *arg, const uint8_t *id), void *arg);
+
 /* ---- roots -------------------------------------------------------------------------- */
 
 #define ROOT_PROBLEMS_MAX 64

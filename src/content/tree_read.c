@@ -5,15 +5,17 @@
  *     and the entries ascend across the whole tree: nothing is visited twice,
  *     behind damage neither;
  *  T2 a node holds what the node above promised: first path, number of entries
- *     and bytes. Not checked after a seek or behind damage, where only a part
- *     is seen;
+ *     and bytes. Not checked after a seek, behind a node passed over, or behind
+ *     damage, where only a part is seen;
  *  T3 the parent of an entry came before, as a directory. Behind damage it may
- *     have been lost, and after a seek it lies before: not checked there.
+ *     have been lost, after a seek it lies before, and it may be in a node passed over:
+ *     not checked there.
  */
 #include "content/content_internal.h"
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <string.h>
 
 struct tree_frame {
@@ -38,12 +40,13 @@ struct tree_reader {
     struct entry_decoder *decoder;
     struct tree_frame levels[CONTENT_LEVEL_MAX + 1];
     bool started;
+    bool root_left; /* begun, but the root was not read yet */
     struct buf last_path; /* of the entry before, over all nodes */
     bool has_last;
     bool last_is_dir;
     struct buf floor; /* promised first path of the node entered last */
     bool has_floor;
-    bool whole;       /* neither a seek nor damage: T2 and T3 can be checked */
+    bool whole;       /* no seek, no pass, no damage: T2 and T3 can be checked */
     bool first_known; /* levels[0] was just entered: its first path is promised */
     uint64_t entries, bytes; /* seen so far */
     struct buf seek_path;
@@ -229,32 +232,109 @@ static int choose_child(struct tree_reader *r, struct tree_frame *f, struct chil
     return 0;
 }
 
+static void begin(struct tree_reader *r)
+{
+    if (r->started)
+        return;
+    r->started = true;
+    r->entries = r->bytes = 0;
+    r->has_floor = false;
+    r->first_known = false;
+    r->root_left = r->root.entries > 0;
+}
+
+/* Ends the nodes that have nothing left: *level_out is the lowest that has, or
+ * one above the root. Only when the leaf has nothing left and the root was entered. */
+static int leave_finished(struct tree_reader *r, unsigned *level_out, struct err *e)
+{
+    unsigned level = 1;
+    while (level <= r->root.level && !r->levels[level].left && !r->levels[level].has_child)
+        level++;
+    *level_out = level;
+    return leave(r, level, e);
+}
+
+/* Enters one node. 1, or 0 at the end. */
+static int step_down(struct tree_reader *r, struct err *e)
+{
+    unsigned level;
+    struct child child;
+    if (r->root_left) {
+        r->root_left = false;
+        return enter(r, r->root.level, r->root.id, r->root.entries, 0, e) ? -1 : 1;
+    }
+    if (leave_finished(r, &level, e))
+        return -1;
+    if (level > r->root.level)
+        return 0;
+    if (choose_child(r, &r->levels[level], &child, e) ||
+        enter(r, level - 1, child.id, child.entries, child.bytes, e))
+        return -1;
+    r->first_known = r->whole;
+    return 1;
+}
+
 /* 1 if the leaf has an entry, 0 at the end. */
 static int descend(struct tree_reader *r, struct err *e)
 {
-    if (!r->started) {
-        r->started = true;
-        r->entries = r->bytes = 0;
-        r->has_floor = false;
-        r->first_known = false;
-        if (r->root.entries && enter(r, r->root.level, r->root.id, r->root.entries, 0, e))
-            return -1;
-    }
+    begin(r);
     while (r->levels[0].left == 0) {
-        unsigned level = 1;
-        while (level <= r->root.level && !r->levels[level].left && !r->levels[level].has_child)
-            level++;
-        if (leave(r, level, e))
-            return -1;
-        if (level > r->root.level)
-            return 0;
-        struct child child;
-        if (choose_child(r, &r->levels[level], &child, e) ||
-            enter(r, level - 1, child.id, child.entries, child.bytes, e))
-            return -1;
-        r->first_known = r->whole;
+        int rc = step_down(r, e);
+        if (rc <= 0)
+            return rc;
     }
     return 1;
+}
+
+/* ---- for those who compare trees ------------------------------------------------ */
+
+int tree_reader_peek(struct tree_reader *r, struct tree_peek *out, struct err *e)
+{
+    unsigned level;
+    begin(r);
+    assert(!r->seeking);
+    if (r->root_left) {
+        *out = (struct tree_peek){.is_node = true, .level = r->root.level, .path = ""};
+        memcpy(out->id, r->root.id, SEAL_ID_BYTES);
+        return 1;
+    }
+    if (r->levels[0].left) {
+        *out = (struct tree_peek){.is_node = false};
+        return 1;
+    }
+    if (leave_finished(r, &level, e))
+        return -1;
+    if (level > r->root.level)
+        return 0;
+    struct tree_frame *f = &r->levels[level];
+    if (!f->has_child && next_child(f, e))
+        return -1;
+    *out = (struct tree_peek){.is_node = true,
+                              .level = (uint8_t)(level - 1),
+                              .path = (const char *)f->path.data,
+                              .len = f->path.len};
+    memcpy(out->id, f->child, SEAL_ID_BYTES);
+    return 1;
+}
+
+int tree_reader_enter(struct tree_reader *r, struct err *e)
+{
+    return step_down(r, e) < 0 ? -1 : 0;
+}
+
+int tree_reader_pass(struct tree_reader *r, struct err *e)
+{
+    unsigned level;
+    struct child child;
+    r->whole = false;
+    if (r->root_left) {
+        r->root_left = false;
+        return 0;
+    }
+    if (leave_finished(r, &level, e))
+        return -1;
+    assert(level <= r->root.level);
+    return take_child(r, &r->levels[level], &child, e);
 }
 
 /* All directories above the entry before are known to have come: the parent
@@ -333,7 +413,7 @@ int tree_reader_seek(struct tree_reader *r, const char *path, size_t len, struct
         r->levels[i].left = 0;
         r->levels[i].has_child = false;
     }
-    r->started = false;
+    r->started = r->root_left = false;
     r->has_last = false;
     r->seeking = len > 0;
     r->whole = len == 0;
@@ -343,7 +423,7 @@ int tree_reader_seek(struct tree_reader *r, const char *path, size_t len, struct
 bool tree_reader_skip_damage(struct tree_reader *r)
 {
     r->levels[0].left = 0;
-    r->whole = false;
+    r->whole = r->root_left = false;
     bool left = false;
     for (unsigned level = 1; level <= r->root.level; level++) {
         struct tree_frame *f = &r->levels[level];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Copies of entries, and the names of their types. Does not judge whether an
+ * Copies of entries, the names of their types, their time as one number. Does not judge whether an
  * entry makes sense: decoders do, before they build one.
  */
 #include "entry/entry.h"
@@ -23,6 +23,17 @@ const char *entry_type_name(enum entry_type t)
     case ENTRY_UNSET: break;
     }
     return "unknown";
+}
+
+#define NS_PER_SECOND INT64_C(1000000000)
+
+int64_t entry_mtime_ns(const struct entry *e)
+{
+    int64_t ns;
+    if (__builtin_mul_overflow(e->mtime_s, NS_PER_SECOND, &ns) ||
+        __builtin_add_overflow(ns, (int64_t)e->mtime_ns, &ns))
+        return e->mtime_s < 0 ? INT64_MIN : INT64_MAX;
+    return ns;
 }
 
 static size_t string_room(const char *s)

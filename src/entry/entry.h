@@ -100,6 +100,18 @@ bool path_is_below(const char *path, size_t len, const char *dir, size_t dir_len
 /* Deep copy into one allocation, freed by mem_free; NULL if out of memory. */
 struct entry *entry_dup(const struct entry *e);
 
+/* In what two entries differ, whatever their paths: a sum of these, 0 if in
+ * nothing. Content is compared by the names of chunks: the same bytes cut or
+ * bundled in another way count as different. */
+enum {
+    ENTRY_DIFFERS_TYPE = 1,
+    ENTRY_DIFFERS_CONTENT = 2, /* of files; target of links; numbers of devices */
+    ENTRY_DIFFERS_META = 4     /* mode, owner, mtime, hard link, attributes, xattrs */
+};
+unsigned entry_compare(const struct entry *a, const struct entry *b);
+
+/* Nanoseconds since 1970; times out of range give the nearest that is in it. */
+int64_t entry_mtime_ns(const struct entry *e);
 const char *entry_type_name(enum entry_type t); /* "file", "dir", … */
 
 #endif

@@ -124,6 +124,15 @@ bool select_matches(const struct select *s, const char *path, size_t len)
     return false;
 }
 
+bool select_names(const struct select *s, const char *path, size_t len)
+{
+    drop_slashes(&path, &len);
+    for (size_t i = s->count; i-- > 0;)
+        if (pattern_matches_whole(&s->items[i], path, len))
+            return !s->items[i].negated;
+    return false;
+}
+
 bool select_may_match_below(const struct select *s, const char *path, size_t len)
 {
     drop_slashes(&path, &len);

@@ -234,6 +234,46 @@ bool pattern_matches(const struct pattern *p, const struct components *path)
     return true;
 }
 
+static size_t components_left(struct walker w)
+{
+    size_t n = 0;
+    for (; !at_end(&w); n++)
+        go_on(&w);
+    return n;
+}
+
+/* The last stretch: where the path ends, and only there if `here`. */
+static bool stretch_ends(const struct pattern *p, size_t first, size_t count, bool here,
+                         struct walker *w)
+{
+    size_t left = components_left(*w);
+    if (left < count || (here && left != count))
+        return false;
+    for (; left > count; left--)
+        go_on(w);
+    return stretch_matches(p, first, count, w) == count;
+}
+
+bool pattern_matches_whole(const struct pattern *p, const char *path, size_t len)
+{
+    struct walker w = walker_of(path, len);
+    bool here = p->anchored;
+    for (size_t i = 0; i < p->count;) {
+        if (p->parts[i].kind == PART_DEEP) {
+            here = false;
+            i++;
+            continue;
+        }
+        size_t n = stretch_len(p, i);
+        if (i + n == p->count)
+            return stretch_ends(p, i, n, here, &w);
+        if (here ? stretch_matches(p, i, n, &w) < n : !stretch_find(p, i, n, &w))
+            return false;
+        i += n;
+    }
+    return !at_end(&w); /* ends with "**": something must be left for it; or is "/" */
+}
+
 bool pattern_may_match_below(const struct pattern *p, const char *path, size_t len)
 {
     if (!p->anchored)

@@ -56,6 +56,8 @@ MUST_CHECK int pattern_init(struct pattern *p, const char *text, bool ignore_cas
 void pattern_done(struct pattern *p);
 /* Whether it matches the path or one of its parents; negation is ignored. */
 bool pattern_matches(const struct pattern *p, const struct components *path);
+/* Whether it matches the path to its end. */
+bool pattern_matches_whole(const struct pattern *p, const char *path, size_t len);
 /* Whether it could match something below the path. */
 bool pattern_may_match_below(const struct pattern *p, const char *path, size_t len);
 

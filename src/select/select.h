@@ -32,6 +32,9 @@ bool select_is_empty(const struct select *s);
  * matched by the last pattern that has a say about it. A parent that matches
  * counts for what is below it. */
 bool select_matches(const struct select *s, const char *path, size_t len);
+/* Whether the path itself, not a parent of it, is matched: a pattern of one component
+ * that is not anchored is about names; with two stars at its end, about what lies below. */
+bool select_names(const struct select *s, const char *path, size_t len);
 /* Whether something below directory `path` could match (for includes: is it
  * worth going down?). May say yes too often, never no wrongly. */
 bool select_may_match_below(const struct select *s, const char *path, size_t len);

@@ -99,6 +99,17 @@ MUST_CHECK int source_meta_read(struct source_meta *m, const struct source_item 
 /* Whether a file changed between two looks: type, size, mtime, ctime, ino. */
 bool source_changed(const struct source_item *before, int fd);
 
+/* Starts a command (no shell: argv[0] is looked up in PATH, NULL ends argv), its
+ * output to be read from its descriptor. ERR_USAGE if it cannot be run. */
+struct source_command;
+MUST_CHECK int source_command_start(const char *const *argv, struct source_command **out,
+                                    struct err *e);
+int source_command_fd(const struct source_command *c); /* borrowed */
+/* After the end of its output: ERR_IO unless it ended with status 0. */
+MUST_CHECK int source_command_finish(struct source_command *c, struct err *e);
+/* Ends it if it still runs. */
+void source_command_free(struct source_command *c);
+
 /* True if the beginning of a file (up to 4096 bytes) or its name says that it
  * is a disk image: partition tables, ext/xfs/btrfs super-blocks, qcow2, VMDK,
  * VDI, VHD(X), LUKS, LVM, or the usual suffixes. */

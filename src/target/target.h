@@ -8,7 +8,8 @@
  *  T2 an existing file is never written to: it is unlinked and made anew, so
  *     that a hard link to something outside cannot be written through;
  *  T3 nothing but the target's own names is unlinked, and directories are
- *     never removed unless empty;
+ *     never removed unless empty. target_listing_pass empties them first, name by
+ *     name, without crossing a mount point: it alone removes what no entry replaces;
  *  T4 a file gets its final time only when its content is complete.
  * Thread-safe, except target_open and target_close.
  */
@@ -90,6 +91,34 @@ MUST_CHECK int target_special_make(struct target_dir *parent, const char *name,
 MUST_CHECK int target_link_make(struct target_dir *parent, const char *name,
                                 const char *existing, enum target_decision *decision_out,
                                 struct err *e);
+
+/* ---- removing what the snapshot does not have -------------------------------- */
+
+struct target_place {
+    uint64_t dev, ino;
+};
+struct target_prune {
+    /* Whether the path below the target may be removed. A directory goes when it, and all
+     * that is in it, may. */
+    bool (*selected)(void *arg, const char *path, size_t len);
+    /* It was removed; in a dry run: it would be. */
+    void (*removed)(void *arg, const char *path, bool is_dir);
+    void (*problem)(void *arg, const char *path, const struct err *e);
+    void *arg;
+    const struct target_place *never; /* directories that are neither entered nor removed */
+    size_t never_count;
+};
+struct target_listing;
+/* Reads the names of the directory at `path` below the target ("" is the target).
+ * *out is NULL if there is no such directory, or if it is, or lies below, a mount
+ * point or a `never`. `how` is borrowed. One thread. */
+MUST_CHECK int target_list(struct target *t, const char *path, const struct target_prune *how,
+                           struct target_listing **out, struct err *e);
+void target_listing_free(struct target_listing *l);
+/* Removes the names before `name` (all that are left if NULL) that were not passed
+ * yet. `name` itself stays; but if it is a directory and `clear_dir`, it goes
+ * with all that is in it. Names must ascend from call to call. */
+void target_listing_pass(struct target_listing *l, const char *name, bool clear_dir);
 
 /* Opens what was restored at `path` (relative to the target), for verifying. */
 MUST_CHECK int target_open_file(struct target *t, const char *path, int *fd_out, struct err *e);

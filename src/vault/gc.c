@@ -20,6 +20,7 @@ struct gc {
     struct gc_result r;
     struct damage damage;
     struct condemned condemned;
+    struct buf gone;     /* sequences of expired snapshots, u64 each */
     struct buf sessions; /* under way, UID_BYTES each */
     struct gc_marks marks;
     struct gc_plan plan;
@@ -50,7 +51,7 @@ static int look_around(struct gc *g, struct err *e)
         store_lease_list(g->v->store, note_session, &g->sessions, e))
         return -1;
     int64_t start = clock_monotonic_ns();
-    if (gc_mark(g->v, &g->condemned, &g->damage, &g->marks, e))
+    if (gc_mark(g->v, &g->condemned, &g->gone, &g->damage, &g->marks, e))
         return -1;
     g->r.mark_ns += clock_monotonic_ns() - start;
     return 0;
@@ -142,8 +143,8 @@ static int sweep(struct gc *g, size_t at, struct err *e)
         return -1;
     struct condemnation next = {
         .stage = CONDEMN_SWEPT,
-        .made_ns = g->o->now_ns,
-        .until_ns = g->o->now_ns + g->o->swept_ns,
+        .made_ns = g->o->clock.now_ns,
+        .until_ns = g->o->clock.now_ns + g->o->swept_ns,
         .pack_count = (uint32_t)(unneeded.len / ID_BYTES),
         .packs = unneeded.data,
     };
@@ -168,7 +169,7 @@ static int wait_for(struct gc *g, size_t at, struct err *e)
 
 static bool is_over(const struct gc *g, const struct condemnation *c)
 {
-    return g->o->clock_trusted && c->until_ns <= g->o->now_ns;
+    return policy_clock_trusted(&g->o->clock) && c->until_ns <= g->o->clock.now_ns;
 }
 
 /* One stage further, if it may; `*again` if there is a next one to try. */
@@ -179,7 +180,7 @@ static int advance(struct gc *g, size_t at, bool *again, struct err *e)
     switch (c->stage) {
     case CONDEMN_SAID: return wait_for(g, at, e);
     case CONDEMN_WAITING:
-        if (count_living(g, c) == 0 && g->o->clock_trusted)
+        if (count_living(g, c) == 0 && policy_clock_trusted(&g->o->clock))
             return sweep(g, at, e);
         g->r.packs_waiting += c->pack_count;
         g->r.sessions_waited_for += count_living(g, c);
@@ -219,7 +220,7 @@ static int condemn(struct gc *g, struct err *e)
         buf_put(&packs, g->marks.packs[p->copy[i]].id, ID_BYTES);
     struct condemnation c = {
         .stage = CONDEMN_SAID,
-        .made_ns = g->o->now_ns,
+        .made_ns = g->o->clock.now_ns,
         .pack_count = (uint32_t)(packs.len / ID_BYTES),
         .packs = packs.data,
     };
@@ -242,8 +243,10 @@ static void describe(struct gc *g)
 
 static int collect(struct gc *g, struct err *e)
 {
-    if (condemned_read(g->v, &g->damage, &g->condemned, e) || look_around(g, e))
+    if (gc_expire(g->v, g->o, &g->damage, &g->gone, e) ||
+        condemned_read(g->v, &g->damage, &g->condemned, e) || look_around(g, e))
         return -1;
+    g->r.expired = g->gone.len / 8;
     describe(g);
     if (!g->o->dry_run && advance_all(g, e))
         return -1;
@@ -279,6 +282,7 @@ int vault_gc(struct vault *v, const struct gc_options *o, struct gc_result *out,
     gc_marks_done(&g.marks);
     condemned_done(&g.condemned);
     buf_done(&g.sessions);
+    buf_done(&g.gone);
     if (rc == 0)
         *out = g.r;
     return rc;

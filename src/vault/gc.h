@@ -3,6 +3,7 @@
  * Inside of a collection.
  *
  *   gc.c          the order of its steps, which is what makes it safe
+ *   gc_expire.c   snapshots whose time in the trash is over
  *   gc_mark.c     which frames the records need
  *   gc_plan.c     which packs go, which are copied first
  *   gc_compact.c  copying
@@ -22,6 +23,13 @@
 
 #include "vault/condemned.h"
 #include "vault/id_map.h"
+
+/* ---- gc_expire.c ------------------------------------------------------------------ */
+
+/* Removes their records, durably, and then their marks; not with dry_run. Appends
+ * their sequences to `gone`, u64 each. */
+MUST_CHECK int gc_expire(struct vault *v, const struct gc_options *o, struct damage *d,
+                         struct buf *gone, struct err *e);
 
 /* ---- gc_mark.c -------------------------------------------------------------------- */
 
@@ -44,9 +52,10 @@ struct gc_marks {
     uint64_t snapshots, references;
 };
 void gc_marks_done(struct gc_marks *m);
-/* Reads all records. `condemned`: packs that count as condemned. */
-MUST_CHECK int gc_mark(struct vault *v, const struct condemned *condemned, struct damage *d,
-                       struct gc_marks *out, struct err *e);
+/* Reads all records but those in `gone` (sequences). `condemned`: packs that count
+ * as condemned. */
+MUST_CHECK int gc_mark(struct vault *v, const struct condemned *condemned, const struct buf *gone,
+                       struct damage *d, struct gc_marks *out, struct err *e);
 struct gc_pack *gc_marks_find(const struct gc_marks *m, const uint8_t id[ID_BYTES]);
 /* Whether a frame is needed from this very pack. */
 bool gc_pack_is_needed(const struct gc_pack *p);

@@ -169,7 +169,16 @@ static int mark_record(struct vault *v, struct gc_marks *m, uint64_t sequence, s
     return err_wrap(e, "nothing can be collected while a record cannot be trusted: %s", name);
 }
 
-static int mark_records(struct vault *v, struct gc_marks *m, struct damage *d, struct err *e)
+static bool is_in(const struct buf *sequences, uint64_t sequence)
+{
+    for (size_t at = 0; at < sequences->len; at += 8)
+        if (get_u64(sequences->data + at) == sequence)
+            return true;
+    return false;
+}
+
+static int mark_records(struct vault *v, struct gc_marks *m, const struct buf *gone,
+                        struct damage *d, struct err *e)
 {
     CLEANUP(sequences_done) struct sequences all = {0};
     struct record r = {0};
@@ -177,7 +186,8 @@ static int mark_records(struct vault *v, struct gc_marks *m, struct damage *d, s
         return -1;
     int rc = 0;
     for (size_t i = 0; i < all.count && rc == 0; i++)
-        rc = mark_record(v, m, all.items[i], &r, d, e);
+        if (!is_in(gone, all.items[i]))
+            rc = mark_record(v, m, all.items[i], &r, d, e);
     record_done(&r);
     return rc;
 }
@@ -238,15 +248,15 @@ static void count_used(struct gc_marks *m)
     }
 }
 
-int gc_mark(struct vault *v, const struct condemned *condemned, struct damage *d,
-            struct gc_marks *out, struct err *e)
+int gc_mark(struct vault *v, const struct condemned *condemned, const struct buf *gone,
+            struct damage *d, struct gc_marks *out, struct err *e)
 {
     struct gc_marks m = {.map = {.key = id_of}};
     struct listing l = {v, &m};
     int rc = store_list(v->store, "packs", list_pack, &l, e);
     if (rc == 0)
         mark_condemned(&m, condemned);
-    if (rc || mark_records(v, &m, d, e) || follow_moved(v, &m, e)) {
+    if (rc || mark_records(v, &m, gone, d, e) || follow_moved(v, &m, e)) {
         gc_marks_done(&m);
         return -1;
     }

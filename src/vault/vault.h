@@ -287,13 +287,13 @@ struct gc_options {
     double max_unused;    /* share of the needed bytes that may stay unused: 0.05 */
     uint64_t max_rewrite; /* bytes to copy at most; UINT64_MAX: no limit */
     int64_t swept_ns;     /* how long swept packs stay; 0: removed at once */
-    int64_t now_ns;       /* the keeper's clock */
-    bool clock_trusted;   /* else nothing is removed */
+    struct policy_clock clock; /* judged; if it is not trusted, nothing is removed */
     vault_damage *damaged;
     void *arg;
     struct progress *progress; /* bytes copied; may be NULL */
 };
 struct gc_result {
+    uint64_t expired; /* snapshots removed: their time in the trash was over */
     uint64_t snapshots, references; /* that were looked at; frames, counted once a snapshot */
     uint64_t packs, bytes;          /* in the vault before */
     uint64_t needed_bytes;          /* an estimate by frames */

@@ -81,18 +81,32 @@ static int open_walk(struct backup *b, const struct work_dirs *dirs, struct err 
         .problem = walk_problem,
         .arg = b,
     };
-    return walk_open(&w, &b->walk, e);
+    if (walk_open(&w, &b->walk, e))
+        return -1;
+    b->paths = walk_paths(b->walk, &b->path_count);
+    return 0;
+}
+
+/* What a walk would be asked for. */
+static int name_stream(struct backup *b, struct err *e)
+{
+    size_t len = strlen(b->options->stream->path);
+    b->stream_path = mem_alloc(len + 2);
+    if (!b->stream_path)
+        return err_no_memory(e, "a path");
+    (void)snprintf(b->stream_path, len + 2, "/%s", b->options->stream->path);
+    b->paths = (const char *const *)&b->stream_path;
+    b->path_count = 1;
+    return 0;
 }
 
 /* What belongs together: the same paths of the same host. */
 static int group_of(struct backup *b, const char *host, uint8_t out[UID_BYTES], struct err *e)
 {
     CLEANUP(buf_done) struct buf text = {0};
-    size_t count;
-    const char *const *paths = walk_paths(b->walk, &count);
     buf_put(&text, host, strlen(host) + 1);
-    for (size_t i = 0; i < count; i++)
-        buf_put(&text, paths[i], strlen(paths[i]) + 1);
+    for (size_t i = 0; i < b->path_count; i++)
+        buf_put(&text, b->paths[i], strlen(b->paths[i]) + 1);
     if (buf_check(&text, "the paths", e))
         return -1;
     seal_derive(b->access->ids, "abri group", text.data, text.len, out, UID_BYTES);
@@ -108,7 +122,7 @@ static int open_cache(struct backup *b, const struct work_dirs *dirs,
     hash_two(b->access->writer->id, UID_BYTES, group, UID_BYTES, key);
     hex_encode(b->access->writer->vault_id, UID_BYTES, vault);
     hex_encode(group, UID_BYTES, name);
-    bool usable = dirs->cache &&
+    bool usable = dirs->cache && b->walk &&
                   (size_t)snprintf(path, sizeof path, "%s/%s", dirs->cache, vault) < sizeof path &&
                   file_make_dirs(path, 0700, &ignored) == 0 &&
                   (size_t)snprintf(path, sizeof path, "%s/%s/%s", dirs->cache, vault, name) <
@@ -153,8 +167,9 @@ static int set_up(struct backup *b, const struct work_dirs *dirs, const char *ho
     seal_derive(b->access->ids, "abri gear table", NULL, 0, gear, sizeof gear);
     chunk_cutter_init(&b->cutter, gear, b->chunking.cdc_min, b->chunking.cdc_avg,
                       b->chunking.cdc_max);
-    if (open_walk(b, dirs, e) || group_of(b, host, group, e) || open_cache(b, dirs, group, e) ||
-        begin_session(b, e) || start_workers(b, e) ||
+    if ((b->options->stream ? name_stream(b, e) : open_walk(b, dirs, e)) ||
+        group_of(b, host, group, e) || open_cache(b, dirs, group, e) || begin_session(b, e) ||
+        start_workers(b, e) ||
         tree_builder_new(b->access->ids, backup_sink, b, &b->tree, e) ||
         list_builder_new(b->access->ids, backup_sink, b, &b->list, e))
         return -1;
@@ -175,6 +190,7 @@ static void tear_down(struct backup *b)
     cache_reader_close(b->cache_in);
     cache_writer_abort(b->cache_out);
     walk_close(b->walk);
+    mem_free(b->stream_path);
     session_end(b->session);
     data_key_free(b->key);
     for (size_t i = 0; i < b->problem_count; i++)
@@ -209,16 +225,14 @@ static int seal_root(struct backup *b, const char *host, const struct tree_ref *
                      struct snapshot_draft *d, struct buf *sealed, struct err *e)
 {
     CLEANUP(buf_done) struct buf plain = {0};
-    size_t path_count;
     const struct backup_result *r = b->result;
-    const char *const *paths = walk_paths(b->walk, &path_count);
     struct root root = {
         .tree = *tree,
         .host = host,
         .started_ns = b->started_ns,
         .ended_ns = clock_realtime_ns(),
-        .paths = paths,
-        .path_count = path_count,
+        .paths = b->paths,
+        .path_count = b->path_count,
         .tags = b->options->tags,
         .tag_count = b->options->tag_count,
         .files = r->files,
@@ -291,7 +305,7 @@ int work_backup(struct access *a, const struct work_dirs *dirs, const struct bac
     (void)pthread_mutex_init(&b.lock, NULL);
     int rc = set_up(&b, dirs, host_name, group, e);
     if (rc == 0)
-        rc = walk_all(&b, e);
+        rc = b.walk ? walk_all(&b, e) : backup_plan_stream(&b, e);
     if (rc == 0)
         rc = commit(&b, host_name, group, e);
     tear_down(&b);

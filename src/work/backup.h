@@ -51,6 +51,7 @@ struct big_file {
 struct job {
     struct pool_job base;
     bool is_bundle, submitted;
+    uint8_t *data; /* owned; chunks of a stream, whose lengths are in items */
     /* bundle */
     struct slot *slots;
     size_t slot_count, slot_cap, unflushed, dirs;
@@ -119,7 +120,10 @@ struct backup {
     uint8_t last_referred[ID_BYTES];
     struct source_meta *meta;      /* the planner's */
 
-    struct walk *walk;
+    struct walk *walk; /* NULL: a stream is saved */
+    const char *const *paths; /* absolute: what is saved */
+    size_t path_count;
+    char *stream_path;
     struct cache_reader *cache_in;
     struct cache_writer *cache_out;
     struct tree_builder *tree;
@@ -163,7 +167,11 @@ static inline bool backup_ring_is_empty(const struct backup *b)
 
 /* backup_plan.c: the planner thread */
 MUST_CHECK int backup_plan_item(struct backup *b, const struct source_item *item, struct err *e);
+void backup_submit(struct backup *b, struct job *j);
 MUST_CHECK int backup_submit_bundle(struct backup *b, struct err *e);
 void job_free(struct job *j);
+
+/* backup_stream.c: the planner thread */
+MUST_CHECK int backup_plan_stream(struct backup *b, struct err *e);
 
 #endif

@@ -48,7 +48,8 @@ static void count_entry(struct backup *b, const struct entry *en)
     struct progress *p = b->options->progress;
     if (p) {
         progress_add(&p->items, 1);
-        progress_add(&p->bytes, en->type == ENTRY_FILE ? en->size : 0);
+        /* A stream was counted as it came. */
+        progress_add(&p->bytes, en->type == ENTRY_FILE && b->walk ? en->size : 0);
     }
 }
 

@@ -179,6 +179,20 @@ static int run_segment(struct backup *b, struct backup_worker *w, struct job *j,
     return add_item(j, &gap, e);
 }
 
+/* Chunks that the planner has cut. */
+static int run_chunks(struct backup *b, struct backup_worker *w, struct job *j, struct err *e)
+{
+    struct item *items = TAKE(j->items);
+    size_t count = j->item_count, at = 0;
+    int rc = 0;
+    j->item_count = j->item_cap = 0;
+    for (size_t i = 0; i < count && rc == 0 && !is_cancelled(b); at += (size_t)items[i++].len)
+        rc = store_piece(b, w, j, j->data + at, (size_t)items[i].len, e);
+    mem_free(items);
+    mem_free(TAKE(j->data));
+    return rc;
+}
+
 void big_file_release(struct big_file *f)
 {
     if (atomic_fetch_sub(&f->pending, 1) != 1)
@@ -201,6 +215,11 @@ void backup_run_job(void *arg, unsigned worker, struct pool_job *base)
     struct job *j = (struct job *)base;
     if (j->is_bundle) {
         run_bundle(b, &b->workers[worker], j);
+        return;
+    }
+    if (j->data) {
+        if (run_chunks(b, &b->workers[worker], j, &j->err))
+            backup_fail(b, &j->err);
         return;
     }
     (void)run_segment(b, &b->workers[worker], j, &j->err);

@@ -95,10 +95,11 @@ void job_free(struct job *j)
     }
     mem_free(j->slots);
     mem_free(j->items);
+    mem_free(j->data);
     mem_free(j);
 }
 
-static void submit(struct backup *b, struct job *j)
+void backup_submit(struct backup *b, struct job *j)
 {
     pool_wait_below(b->pool, 2 * b->threads + 2);
     j->submitted = true;
@@ -109,7 +110,7 @@ int backup_submit_bundle(struct backup *b, struct err *e)
 {
     (void)e;
     struct job *j = TAKE(b->bundle);
-    submit(b, j);
+    backup_submit(b, j);
     return 0;
 }
 
@@ -217,7 +218,7 @@ static int push_segments(struct backup *b, struct big_file *f, uint64_t from, ui
         j->len = (end < to ? end : to) - from;
         j->fixed = fixed;
         atomic_fetch_add(&f->pending, 1);
-        submit(b, j);
+        backup_submit(b, j);
         from += j->len;
         struct step s = {.kind = STEP_SEGMENT, .job = j};
         if (backup_push(b, &s, e))

@@ -196,6 +196,8 @@ int work_restore(struct access *a, const struct snapshot *s, const struct restor
     }
     (void)pthread_mutex_init(&r.lock, NULL);
     int rc = set_up(&r, root, result.resumed, e);
+    if (rc == 0 && o->delete_others)
+        rc = choose_prefix(&r, e) || restore_delete(&r, root, e) ? -1 : 0;
     if (rc == 0)
         rc = write_all(&r, e);
     if (rc == 0 && o->verify && !o->dry_run)

@@ -105,6 +105,9 @@ struct restore {
     size_t pending_count;
 };
 
+/* restore_delete.c: before the tree is written; prefix_len is set */
+MUST_CHECK int restore_delete(struct restore *r, const struct root *root, struct err *e);
+
 /* restore_plan.c */
 MUST_CHECK int restore_plan_entry(struct restore *r, const struct entry *en, struct err *e);
 MUST_CHECK int restore_drain(struct restore *r, struct err *e); /* window, jobs, links */

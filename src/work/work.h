@@ -69,7 +69,18 @@ MUST_CHECK int work_init_in(struct store *s, const struct init_options *o,
 
 /* ---- backup -------------------------------------------------------------------------- */
 
+/* A file whose content comes from a descriptor, of whatever length. */
+struct backup_stream {
+    int fd;           /* read to its end, not closed */
+    const char *path; /* of the file in the snapshot, valid, without leading '/' */
+    /* After the end, before anything is committed: -1 if what came is not
+     * whole; then there is no snapshot. May be NULL. */
+    int (*finish)(void *arg, struct err *e);
+    void *arg;
+};
+
 struct backup_options {
+    const struct backup_stream *stream; /* NULL, or instead of the paths */
     const char *const *paths;
     size_t path_count;
     const struct select *exclude;
@@ -117,6 +128,81 @@ typedef int work_each_entry(void *arg, const struct entry *en, struct err *e);
 MUST_CHECK int work_walk_tree(struct access *a, const struct tree_ref *tree, const char *path,
                               work_each_entry *each, void *arg, struct err *e);
 
+/* A copy of the entry at `path`, freed by mem_free. ERR_NOT_FOUND. */
+MUST_CHECK int work_find_entry(struct access *a, const struct tree_ref *tree, const char *path,
+                               struct entry **out, struct err *e);
+/* 1 if two files hold the same bytes, 0 if not, -1. Reads chunks where names do
+ * not tell, up to the first difference. */
+MUST_CHECK int work_same_content(struct access *a, const struct entry *x, const struct entry *y,
+                                 const struct progress *p, struct err *e);
+
+/* Gives the content of the file at `path` to `take`, in order and verified.
+ * ERR_NOT_FOUND; ERR_USAGE if it is no file. What came before damage has been given. */
+typedef int work_bytes(void *arg, const void *p, size_t len, struct err *e);
+MUST_CHECK int work_cat(struct access *a, const struct tree_ref *tree, const char *path,
+                        work_bytes *take, void *arg, const struct progress *progress,
+                        struct err *e);
+
+/* ---- diff ------------------------------------------------------------------------------- */
+
+struct diff_part {
+    const struct root *root;
+    const char *path; /* within the snapshot; "" for everything */
+};
+struct diff_options {
+    /* One of the two is NULL if only the other snapshot has the path; else
+     * `differs` is a sum of ENTRY_DIFFERS_… In order of path below the parts. */
+    int (*each)(void *arg, const struct entry *before, const struct entry *after,
+                unsigned differs, struct err *e);
+    void *arg;
+    struct progress *progress; /* may be NULL; only looked at */
+};
+struct diff_count {
+    uint64_t files, dirs, others, bytes;
+};
+struct diff_result {
+    struct diff_count added, removed;
+    struct diff_count changed_before, changed_after; /* in type or content */
+    uint64_t metadata;                               /* changed in nothing else */
+    uint64_t nodes_read; /* of both trees: shared ones are not read */
+};
+/* ERR_NOT_FOUND if a path is in neither. Content counts as changed only if its
+ * bytes are others. */
+MUST_CHECK int work_diff(struct access *a, const struct diff_part *before,
+                         const struct diff_part *after, const struct diff_options *o,
+                         struct diff_result *out, struct err *e);
+
+/* ---- find --------------------------------------------------------------------------------- */
+
+struct find_range { /* positions in the list of snapshots, both included */
+    uint32_t first, last;
+};
+/* A path in one state: the same type, content, metadata. */
+struct find_match {
+    const struct entry *entry;
+    const struct find_range *ranges;
+    size_t range_count; /* at least 1 */
+};
+struct find_options {
+    const struct select *patterns; /* of whole paths, or of names: see select_names */
+    enum entry_type type;          /* ENTRY_UNSET: all */
+    uint64_t size_min, size_max;   /* of files; 0 and UINT64_MAX: all types, all sizes */
+    int64_t newer_than_ns, older_than_ns; /* mtime: above, at most; INT64_MIN and MAX: all */
+    /* In order of path, then of the first snapshot. */
+    int (*each)(void *arg, const struct find_match *m, struct err *e);
+    work_problem *problem; /* a snapshot that cannot be read whole; the others are */
+    void *arg;
+    struct progress *progress; /* may be NULL; only looked at */
+};
+struct find_result {
+    uint64_t matches, problems;
+    uint64_t nodes_read, nodes_known; /* trees share nodes: each is read once */
+};
+/* Ranges join snapshots that follow each other in the list and are of one group.
+ * ERR_LIMIT if too much matches to be remembered. */
+MUST_CHECK int work_find(struct access *a, const struct snapshot *const *snapshots, size_t count,
+                         const struct find_options *o, struct find_result *out, struct err *e);
+
 /* ---- restore --------------------------------------------------------------------------- */
 
 struct restore_options {
@@ -125,6 +211,12 @@ struct restore_options {
     const struct select *include, *exclude; /* may be NULL */
     enum target_overwrite overwrite;
     bool dry_run, verify;
+    /* First remove what the snapshot does not have, in directories that it has at or below
+     * the paths that were backed up; only what include and exclude select. Never a
+     * mount point, the vault, or `dirs`. */
+    bool delete_others;
+    /* Something was removed, or would be: its path below the target. May be NULL. */
+    void (*deleted)(void *arg, const char *path, bool is_dir);
     unsigned threads;
     const struct work_dirs *dirs; /* for the note of an interrupted restore; may be NULL */
     work_problem *problem;
@@ -134,6 +226,7 @@ struct restore_options {
 struct restore_result {
     uint64_t files, dirs, others, links, bytes; /* written */
     uint64_t skipped;                           /* there already */
+    uint64_t deleted;                           /* names removed */
     uint64_t verified;                          /* files read back and compared */
     uint64_t problems;
     bool resumed;

@@ -57,9 +57,21 @@ expect_equal "$(field snapshot 'paths_b64[0]' | base64 -d)" "$T/$bad"
 
 json 0 stats
 json 0 stats latest
+echo 5 >"$T/src/sub/four"
+mkfifo "$T/src/new"
+json 0 backup "$T/src"
+json 0 diff "$id" latest --metadata
+expect_equal "$(jq -r 'select(.message_type == "change" and .modifier == "M") | .path' "$T/out")" "$T/src/sub/four"
+expect_equal "$(field statistics added.others)" 1
+json 0 find 'bad*' "$quote"
+expect_equal "$(field find_summary matches)" 2
 json 0 restore "$id:$T/src" -t "$T/r" --verify
 expect_equal "$(field summary files_restored)" 4
 expect_equal "$(field summary files_verified)" 4
+echo more >"$T/r/$bad-more"
+json 0 restore "$id:$T/src" -t "$T/r" --delete
+expect_equal "$(jq -r 'select(.message_type == "deleted") | .path_b64' "$T/out" | base64 -d)" "$bad-more"
+expect_equal "$(field summary deleted)" 1
 json 0 check --read-data
 expect_equal "$(field summary damaged)" 0
 json 0 version

@@ -2,6 +2,7 @@
 /* What patterns mean, as tables. */
 #include "base/mem.h"
 #include "select/glob.h"
+#include "select/pattern.h"
 #include "select/select.h"
 
 #include <fnmatch.h>
@@ -281,6 +282,46 @@ static void many_stars_take_no_exponential_time(void **state)
     assert_false(matches(pattern, path, false));
 }
 
+static bool names(const char *pattern, const char *path)
+{
+    struct pattern p;
+    assert_int_equal(pattern_init(&p, pattern, false, NULL), 0);
+    bool yes = pattern_matches_whole(&p, path, strlen(path));
+    pattern_done(&p);
+    return yes;
+}
+
+static void a_whole_match_is_not_one_of_a_parent(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *path;
+        bool yes;
+    } cases[] = {
+        {"foo", "foo", true},           {"foo", "a/foo", true},
+        {"foo", "foo/a", false},        {"foo", "foo/a/foo", true},
+        {"/foo", "foo", true},          {"/foo", "a/foo", false},
+        {"/foo", "foo/foo", false},     {"a/foo", "x/a/foo", true},
+        {"a/foo", "a/x/foo", false},    {"/a/foo", "a/foo", true},
+        {"/a/**/foo", "a/foo", true},   {"/a/**/foo", "a/x/y/foo", true},
+        {"/a/**/foo", "a/x/foo/y", false}, {"/a/**/foo", "foo", false},
+        {"/a/**", "a", false},          {"/a/**", "a/x/y", true},
+        {"**/foo", "foo", true},        {"**/a/**/b", "x/a/b/a/b", true},
+        {"**/a/**/b", "b/a", false},    {"a/**/a", "a", false},
+        {"*", "x/y", true},             {"/*", "x/y", false},
+        {"/*/*", "x/y", true},          {"**", "x/y", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (names(cases[i].pattern, cases[i].path) != cases[i].yes)
+            fail_msg("'%s' and '%s'", cases[i].pattern, cases[i].path);
+    char deep[2 * COMPONENTS_MAX + 8] = "";
+    for (int i = 0; i < COMPONENTS_MAX + 2; i++)
+        strcat(deep, i ? "/x" : "x");
+    assert_true(names("/x/**/x", deep));
+    assert_false(names("/x/x", deep));
+    assert_true(names("x/x", deep));
+}
+
 /* The C library's matcher is another implementation of the same language. */
 static void globs_agree_with_fnmatch(void **state)
 {
@@ -320,6 +361,7 @@ int main(void)
         cmocka_unit_test(two_stars_match_any_number_of_components),
         cmocka_unit_test(globs_know_classes_and_quotes),
         cmocka_unit_test(a_character_is_one_of_utf8),
+        cmocka_unit_test(a_whole_match_is_not_one_of_a_parent),
         cmocka_unit_test(globs_agree_with_fnmatch),
         cmocka_unit_test(case_is_ignored_on_demand),
         cmocka_unit_test(invalid_patterns_are_refused),

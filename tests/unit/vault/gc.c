@@ -240,19 +240,19 @@ static void swept_packs_wait_for_their_time(void **state)
     struct gc_options o = at_once;
     struct gc_result r = {0};
     expire(&w, &a);
-    o.now_ns = 1000;
+    o.clock.now_ns = 1000;
     o.swept_ns = 500;
     assert_ok(vault_gc(w.v, &o, &r, e));
     assert_int_equal(r.packs_swept, packs);
     assert_int_equal(r.packs_removed, 0);
-    o.now_ns = 1499;
+    o.clock.now_ns = 1499;
     assert_ok(vault_gc(w.v, &o, &r, e));
     assert_int_equal(pack_count(&w), packs);
-    o.now_ns = 1500;
-    o.clock_trusted = false;
+    o.clock.now_ns = 1500;
+    o.clock.why = POLICY_CLOCK_JUMPED;
     assert_ok(vault_gc(w.v, &o, &r, e));
     assert_int_equal(pack_count(&w), packs);
-    o.clock_trusted = true;
+    o.clock.why = POLICY_CLOCK_TRUSTED;
     assert_ok(vault_gc(w.v, &o, &r, e));
     assert_int_equal(r.packs_removed, packs);
     assert_int_equal(pack_count(&w), 0);
@@ -266,7 +266,7 @@ static void a_clock_that_is_not_trusted_sweeps_nothing(void **state)
     struct gc_result r = {0};
     uint64_t packs = pack_count(&w);
     expire(&w, &a);
-    o.clock_trusted = false;
+    o.clock.why = POLICY_CLOCK_JUMPED;
     for (int i = 0; i < 3; i++)
         assert_ok(vault_gc(w.v, &o, &r, e));
     assert_int_equal(pack_count(&w), packs);

@@ -115,7 +115,7 @@ static void step_collect(struct sim *x)
     struct gc_options o = at_once;
     struct gc_result r = {0};
     o.swept_ns = pick(x, 2) ? 0 : 1; /* sometimes only the next one removes */
-    o.now_ns = (int64_t)(1000 + x->collected);
+    o.clock.now_ns = (int64_t)(1000 + x->collected);
     o.max_rewrite = pick(x, 3) ? UINT64_MAX : 3000;
     assert_ok(store_fault_open(x->w.store, &layer, e));
     struct store_fault_plan plan = {.crash_at = pick(x, 2) ? 0 : 1 + pick(x, 150)};
@@ -177,7 +177,7 @@ static void settle(struct sim *x)
     for (int i = 0; i < 3; i++) {
         struct gc_options o = at_once;
         struct gc_result r = {0};
-        o.now_ns = INT64_MAX / 2;
+        o.clock.now_ns = INT64_MAX / 2;
         o.max_unused = 0;
         assert_ok(vault_gc(x->w.v, &o, &r, e));
     }

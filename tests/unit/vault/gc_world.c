@@ -7,7 +7,7 @@
 #include <string.h>
 
 const struct gc_options at_once = {
-    .max_unused = 0.05, .max_rewrite = UINT64_MAX, .now_ns = 1000, .clock_trusted = true};
+    .max_unused = 0.05, .max_rewrite = UINT64_MAX, .clock = {.why = POLICY_CLOCK_TRUSTED, .now_ns = 1000}};
 
 void kept_newest(struct vault *v, struct kept *out)
 {
