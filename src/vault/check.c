@@ -126,25 +126,23 @@ static int check_condemned(struct check *c, struct err *e)
     return condemned_read(c->vault, &c->damage, &l, e);
 }
 
-bool check_was_collected(const struct check *c, uint32_t pack, const struct err *why)
-{
-    return why->cls == ERR_NOT_FOUND &&
-           atomic_load(&pack_set_at(&c->vault->packs, pack)->condemned) != 0;
-}
-
 /* ---- packs ---------------------------------------------------------------------------------- */
 
+/* 1 if the pack went away since it was listed: a collection removed it. */
 static int check_pack(struct check *c, uint32_t number, struct err *e)
 {
     struct vault *v = c->vault;
     const struct pack *p = pack_set_at(&v->packs, number);
     struct pack_contents contents;
     struct err why = ERR_INIT;
-    c->stats.packs++;
     int rc = pack_contents_read(v, p->id, &contents, &why);
-    if (rc && check_was_collected(c, number, &why)) {
-        rc = 0;
-    } else if (rc) {
+    if (rc && why.cls == ERR_NOT_FOUND) {
+        pack_contents_done(&contents);
+        return 1;
+    }
+    c->stats.packs++;
+    c->looked_at[number] = true;
+    if (rc) {
         char name[PACK_NAME_BYTES];
         pack_name(p->id, name);
         rc = note(c, name, &why, e);
@@ -161,19 +159,45 @@ static int check_pack(struct check *c, uint32_t number, struct err *e)
     return rc;
 }
 
+static int packs_room(struct check *c, struct err *e)
+{
+    uint32_t had = c->pack_count;
+    c->pack_count = vault_pack_count(c->vault);
+    if (c->pack_count == had && c->frames_of)
+        return 0;
+    uint32_t *frames = mem_realloc(c->frames_of, (size_t)c->pack_count + 1, sizeof *frames);
+    if (frames)
+        c->frames_of = frames;
+    bool *looked_at = mem_realloc(c->looked_at, (size_t)c->pack_count + 1, sizeof *looked_at);
+    if (looked_at)
+        c->looked_at = looked_at;
+    if (!frames || !looked_at)
+        return err_no_memory(e, "checking packs");
+    for (uint32_t i = had; i < c->pack_count; i++) {
+        frames[i] = CHECK_NO_FOOTER;
+        looked_at[i] = false;
+    }
+    return 0;
+}
+
+/* What a collection removes under our eyes it has moved before: as long as packs
+ * go away, we look again, and find where to. */
 static int check_packs(struct check *c, struct err *e)
 {
     struct vault *v = c->vault;
-    if (vault_refresh(v, NULL, NULL, e))
-        return -1;
-    c->pack_count = vault_pack_count(v);
-    c->frames_of = mem_array(c->pack_count, sizeof *c->frames_of);
-    if (!c->frames_of)
-        return err_no_memory(e, "checking packs");
-    memset(c->frames_of, 0xff, c->pack_count * sizeof *c->frames_of);
-    for (uint32_t i = 0; i < c->pack_count; i++)
-        if (pack_set_at(&v->packs, i)->seen == v->refresh && check_pack(c, i, e))
+    for (bool again = true; again;) {
+        again = false;
+        if (vault_refresh(v, NULL, NULL, e) || packs_room(c, e))
             return -1;
+        for (uint32_t i = 0; i < c->pack_count; i++) {
+            if (c->looked_at[i] || pack_set_at(&v->packs, i)->seen != v->refresh)
+                continue;
+            int rc = check_pack(c, i, e);
+            if (rc < 0)
+                return -1;
+            again = again || rc;
+        }
+    }
     origins_sort(&c->origins);
     return 0;
 }
@@ -182,11 +206,14 @@ int vault_check(struct vault *v, vault_damage *damaged, void *arg, struct vault_
                 struct err *e)
 {
     struct check c = {.vault = v, .damage = {.each = damaged, .arg = arg}};
-    int rc = check_identity(&c, e) || check_small_objects(&c, e) || check_condemned(&c, e) ||
+    /* Records are listed before packs: whatever they need is there by then. */
+    int rc = record_list(v, &c.records, e) || check_identity(&c, e) || check_small_objects(&c, e) || check_condemned(&c, e) ||
                      check_packs(&c, e) || check_records(&c, e) || check_marks(&c, e)
                  ? -1
                  : 0;
     mem_free(c.frames_of);
+    mem_free(c.looked_at);
+    sequences_done(&c.records);
     origins_done(&c.origins);
     c.stats.damaged = c.damage.count;
     *stats = c.stats;

@@ -181,13 +181,10 @@ static int check_record(struct records *r, uint64_t sequence, struct err *e)
 
 int check_records(struct check *c, struct err *e)
 {
-    CLEANUP(sequences_done) struct sequences all = {0};
     struct records r = {.check = c};
-    if (record_list(c->vault, &all, e))
-        return -1;
     int rc = 0;
-    for (size_t i = 0; !rc && i < all.count; i++)
-        rc = check_record(&r, all.items[i], e);
+    for (size_t i = 0; !rc && i < c->records.count; i++)
+        rc = check_record(&r, c->records.items[i], e);
     record_done(&r.record);
     mem_free(r.last);
     return rc;

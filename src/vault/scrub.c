@@ -172,8 +172,8 @@ static int scrub_all(struct scrub *s, struct err *e)
     const struct pack *p = pack_set_at(&s->vault->packs, s->pack);
     s->stats.packs++;
     if (pack_contents_read(s->vault, p->id, &s->contents, &why)) {
-        if (why.cls == ERR_NOT_FOUND && atomic_load(&p->condemned))
-            return 0; /* a collection removed it meanwhile */
+        if (why.cls == ERR_NOT_FOUND)
+            return 0; /* a collection removed it since it was listed */
         if (damage_note(&s->damage, s->name, &why, e))
             return -1;
         return s->contents.reader ? salvage(s, e) : 0;

@@ -63,3 +63,15 @@ bool vault_refs_hold(struct vault *v, const struct refset *r, const uint8_t id[I
     struct frame_loc loc;
     return index_find_any(v, id, is_held, r, &loc, NULL) > 0;
 }
+
+bool vault_snapshot_exists(struct vault *v, const struct snapshot *s)
+{
+    char name[RECORD_NAME_BYTES];
+    struct store_reader *r = NULL;
+    struct err why = ERR_INIT;
+    record_name(s->seq, name);
+    if (store_open(v->store, name, &r, &why))
+        return why.cls != ERR_NOT_FOUND;
+    store_reader_close(r);
+    return true;
+}

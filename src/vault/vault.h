@@ -255,6 +255,9 @@ MUST_CHECK int vault_snapshot_refresh(struct vault *v, struct snapshot *s, struc
 /* Removes every mark of a sequence; does not sync. */
 MUST_CHECK int vault_marks_remove(struct vault *v, uint64_t seq, struct err *e);
 
+/* Whether its record is still there: a collection may have removed an expired one. */
+bool vault_snapshot_exists(struct vault *v, const struct snapshot *s);
+
 /* The reference set of one snapshot: which frames of which packs. Frames that
  * compaction moved are named where they were, and where they are. */
 struct refset_pack {

@@ -24,6 +24,7 @@ struct check {
     const struct snapshot *snapshot; /* being read */
     struct refset refs;
     bool reported_hole; /* in the reference set: once a snapshot */
+    bool first_look, suspicious; /* first look: nothing is told, the first doubt ends it */
 };
 
 static void damage(void *arg, const char *object, const char *message)
@@ -36,8 +37,11 @@ static void damage(void *arg, const char *object, const char *message)
 static void snapshot_damage(struct check *c, const char *message)
 {
     char hex[2 * ID_BYTES + 1], name[32];
+    if (c->first_look) {
+        c->suspicious = true;
+        return;
+    }
     hex_encode(c->snapshot->id, ID_BYTES, hex);
-
     (void)snprintf(name, sizeof name, "snapshot %.8s", hex);
     c->result->vault.damaged++;
     damage(c, name, message);
@@ -66,6 +70,10 @@ static void see_node(void *arg, const uint8_t *id)
 
 static void touch(struct check *c, const char *path)
 {
+    if (c->first_look) {
+        c->suspicious = true;
+        return;
+    }
     c->result->touched++;
     c->result->vault.damaged += c->options->read_data ? 0 : 1;
     if (c->options->touched)
@@ -92,7 +100,7 @@ static int read_tree(struct check *c, struct tree_reader *tree, struct list_read
                      struct err *e)
 {
     struct entry en;
-    for (;;) {
+    while (!c->suspicious) {
         struct err why = ERR_INIT;
         int rc = tree_reader_next(tree, &en, &why);
         if (rc == 0)
@@ -113,6 +121,7 @@ static int read_tree(struct check *c, struct tree_reader *tree, struct list_read
         if (en.type == ENTRY_FILE && check_content(c, list, &en))
             return err_no_memory(e, "reading a tree");
     }
+    return 0;
 }
 
 static int check_tree(struct check *c, const struct root *root, struct err *e)
@@ -136,7 +145,7 @@ static int check_tree(struct check *c, const struct root *root, struct err *e)
     return rc;
 }
 
-static int check_snapshot(struct check *c, const struct snapshot *s, struct err *e)
+static int look_at(struct check *c, const struct snapshot *s, struct err *e)
 {
     struct err why = ERR_INIT;
     struct root *root = NULL;
@@ -154,13 +163,33 @@ static int check_snapshot(struct check *c, const struct snapshot *s, struct err 
     return rc;
 }
 
+/* A collection beside us may move what we are about to read, or take away a
+ * snapshot whose time is over. So what looks damaged is looked at again with a
+ * fresh index, if it is still there; only then it is told. */
+static int check_snapshot(struct check *c, const struct snapshot *s, struct err *e)
+{
+    uint64_t entries = c->result->entries;
+    c->first_look = true;
+    c->suspicious = false;
+    int rc = look_at(c, s, e);
+    c->first_look = false;
+    if (rc || !c->suspicious)
+        return rc;
+    c->suspicious = false;
+    c->result->entries = entries;
+    if (!vault_snapshot_exists(c->access->vault, s))
+        return 0;
+    return vault_refresh(c->access->vault, NULL, NULL, e) || look_at(c, s, e) ? -1 : 0;
+}
+
 static int check_snapshots(struct check *c, struct err *e)
 {
     struct snapshot_list list = {0};
     /* Records that do not verify were reported by the structural check. */
     if (vault_snapshots_all(c->access->vault, &list, NULL, NULL, e))
         return -1;
-    int rc = 0;
+    /* What was committed meanwhile has packs that the index does not know yet. */
+    int rc = vault_refresh(c->access->vault, NULL, NULL, e);
     for (size_t i = list.count; i-- > 0 && rc == 0;)
         rc = check_snapshot(c, &list.items[i], e);
     snapshot_list_done(&list);
