@@ -14,24 +14,14 @@
 
 #include <cmocka.h>
 
-static struct seal_ids *ids;
 static uint64_t seed = 11;
 
 static int set_up(void **state)
 {
-    (void)state;
-    static const uint8_t id_key[SEAL_KEY_BYTES] = {1};
     const char *given = getenv("ABRI_TEST_SEED");
     seed = given ? strtoull(given, NULL, 10) : seed;
     print_message("seed %llu (ABRI_TEST_SEED)\n", (unsigned long long)seed);
-    return sign_init(NULL) || seal_ids_new(id_key, &ids, NULL);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    seal_ids_free(ids);
-    return 0;
+    return shelf_set_up(state);
 }
 
 /* One side: which of the entries it has, and in which version. */
@@ -341,5 +331,5 @@ int main(void)
         cmocka_unit_test(a_type_that_changed_is_one_difference),
         cmocka_unit_test(damage_is_an_error),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, shelf_tear_down);
 }

@@ -15,22 +15,6 @@
 
 #define SEED 13
 
-static struct seal_ids *ids;
-
-static int set_up(void **state)
-{
-    (void)state;
-    static const uint8_t id_key[SEAL_KEY_BYTES] = {1};
-    print_message("seed %d\n", SEED);
-    return sign_init(NULL) || seal_ids_new(id_key, &ids, NULL);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    seal_ids_free(ids);
-    return 0;
-}
 
 /* Holes never follow each other, so that what is added is what comes back. */
 static struct item item_number(uint64_t seed, size_t number)
@@ -425,5 +409,5 @@ int main(void)
         cmocka_unit_test(empty_leaves_below_many_levels_end),
         cmocka_unit_test(other_kinds_and_versions_are_refused),
     };
-    return cmocka_run_group_tests_name("content/list", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("content/list", tests, shelf_set_up, shelf_tear_down);
 }

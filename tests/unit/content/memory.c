@@ -17,22 +17,6 @@
 #define SEED    5
 #define ENTRIES 1500
 
-static struct seal_ids *ids;
-
-static int set_up(void **state)
-{
-    (void)state;
-    static const uint8_t id_key[SEAL_KEY_BYTES] = {1};
-    print_message("seed %d\n", SEED);
-    return sign_init(NULL) || seal_ids_new(id_key, &ids, NULL);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    seal_ids_free(ids);
-    return 0;
-}
 
 /* Lists of one leaf, of two, and of many. */
 static int add_items(struct list_builder *b, struct entry *en, size_t number, struct err *e)
@@ -183,5 +167,5 @@ int main(void)
         cmocka_unit_test(any_allocation_may_fail_while_writing),
         cmocka_unit_test(any_allocation_may_fail_while_reading),
     };
-    return cmocka_run_group_tests_name("content/memory", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("content/memory", tests, shelf_set_up, shelf_tear_down);
 }

@@ -4,9 +4,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-void shelf_init(struct shelf *s, const struct seal_ids *ids)
+struct seal_ids *ids;
+
+int shelf_set_up(void **state)
 {
-    *s = (struct shelf){.cap = 1024, .ids = ids};
+    static const uint8_t id_key[SEAL_KEY_BYTES] = {1};
+    (void)state;
+    return sign_init(NULL) || seal_ids_new(id_key, &ids, NULL);
+}
+
+int shelf_tear_down(void **state)
+{
+    (void)state;
+    seal_ids_free(ids);
+    return 0;
+}
+
+void shelf_init(struct shelf *s, const struct seal_ids *names)
+{
+    *s = (struct shelf){.cap = 1024, .ids = names};
     s->chunks = calloc(s->cap, sizeof *s->chunks);
     if (!s->chunks)
         abort();

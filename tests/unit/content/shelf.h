@@ -19,7 +19,12 @@ struct shelf {
     const struct seal_ids *ids; /* checks the names; NULL: not */
 };
 
-void shelf_init(struct shelf *s, const struct seal_ids *ids);
+/* The keys that name chunks in a test, from shelf_set_up to shelf_tear_down. */
+extern struct seal_ids *ids;
+int shelf_set_up(void **state);
+int shelf_tear_down(void **state);
+
+void shelf_init(struct shelf *s, const struct seal_ids *names);
 void shelf_done(struct shelf *s);
 content_sink shelf_put;
 content_fetch shelf_get; /* ERR_NOT_FOUND if there is none */

@@ -15,22 +15,6 @@
 
 #define SEED 7
 
-static struct seal_ids *ids;
-
-static int set_up(void **state)
-{
-    (void)state;
-    static const uint8_t id_key[SEAL_KEY_BYTES] = {1};
-    print_message("seed %d\n", SEED);
-    return sign_init(NULL) || seal_ids_new(id_key, &ids, NULL);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    seal_ids_free(ids);
-    return 0;
-}
 
 /* Entries 0 … count − 1, without number `left_out`, `changed` in version 1. */
 static struct tree_ref build(struct shelf *shelf, size_t count, size_t changed, size_t left_out)
@@ -346,5 +330,5 @@ int main(void)
         cmocka_unit_test(fat_entries_stay_below_the_limit_of_a_node),
         cmocka_unit_test(failures_of_the_sink_come_through),
     };
-    return cmocka_run_group_tests_name("content/tree", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("content/tree", tests, shelf_set_up, shelf_tear_down);
 }
