@@ -2,6 +2,7 @@
 /* Writes the first inputs of the vault's fuzz targets into a corpus directory:
  * `seeds DIR`. Run when a format changes; what it writes is kept in git. */
 #include "base/mem.h"
+#include "vault/condemn_format.h"
 #include "vault/config_format.h"
 #include "vault/index_write.h"
 #include "vault/object_head.h"
@@ -143,6 +144,27 @@ static void index_seed(uint32_t count, const char *name)
     index_write_done(&w);
 }
 
+static void condemned_seeds(void)
+{
+    static const uint8_t ids[3 * ID_BYTES];
+    static const char *const names[] = {"", "said", "waiting", "swept"};
+    struct sign_key key;
+    sign_key_from_seed(ids, &key);
+    for (unsigned stage = CONDEMN_SAID; stage <= CONDEMN_SWEPT; stage++) {
+        struct buf b = {0};
+        struct condemnation c = {.stage = (enum condemn_stage)stage,
+                                 .made_ns = 1,
+                                 .until_ns = stage == CONDEMN_SWEPT ? 2 : 0,
+                                 .session_count = stage == CONDEMN_WAITING ? 2 : 0,
+                                 .sessions = ids,
+                                 .pack_count = 3,
+                                 .packs = ids};
+        condemn_encode(&b, &c, ids, &key);
+        write_seed("condemned", names[stage], -1, b.data, b.len);
+        buf_done(&b);
+    }
+}
+
 static void object_seeds(void)
 {
     struct buf b = {0};
@@ -191,5 +213,6 @@ int main(int argc, char **argv)
     index_seed(90, "two-blocks");
     index_seed(3, "one-block");
     object_seeds();
+    condemned_seeds();
     return 0;
 }
