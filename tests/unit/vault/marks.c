@@ -278,6 +278,56 @@ static void forged_marks_do_nothing(void **state)
     life_close(&l);
 }
 
+/* A collection, by the clock of the life: how many records it removed. */
+static size_t free_expired(struct life *l)
+{
+    struct gc_options o = {.max_unused = 0.05, .max_rewrite = UINT64_MAX, .dry_run = true};
+    struct gc_result out, dry;
+    assert_ok(vault_clock_judge(l->w.v, &o.clock, e));
+    assert_ok(vault_gc(l->w.v, &o, &dry, e));
+    o.dry_run = false;
+    assert_ok(vault_gc(l->w.v, &o, &out, e));
+    assert_int_equal(dry.expired, out.expired);
+    life_look(l);
+    return out.expired;
+}
+
+static size_t marks_left(struct life *l)
+{
+    size_t count;
+    mem_free(names_below(l->w.store, "marks", &count));
+    return count;
+}
+
+/* E1, E4: what is over goes, and nothing else; the highest sequence is given once. */
+static void what_is_over_is_freed_and_nothing_else(void **state)
+{
+    (void)state;
+    struct life l;
+    life_open(&l, 6);
+    assert_int_equal(forget_one(&l, 5), 1); /* the newest */
+    assert_int_equal(forget_one(&l, 0), 1);
+    assert_int_equal(free_expired(&l), 0);
+    pass(&l, VAULT_TRASH_WINDOW_NS);
+    assert_int_equal(forget_one(&l, 0), 1); /* of the living: number 2 */
+    assert_int_equal(free_expired(&l), 0);
+    pass(&l, VAULT_FREE_MARGIN_NS);
+    l.now.realtime_ns += 2 * DAY; /* a false clock */
+    assert_int_equal(free_expired(&l), 0);
+    l.now.realtime_ns -= 2 * DAY;
+    assert_int_equal(free_expired(&l), 1); /* number 1; the newest stays */
+    assert_int_equal(l.list.count, 3);
+    assert_int_equal(l.trash.items[1].seq, 6);
+    assert_int_equal(marks_left(&l), 2);
+    assert_checked(&l);
+    backup(&l.w, 1, 200, 210);
+    assert_int_equal(free_expired(&l), 1);
+    assert_int_equal(l.list.items[l.list.count - 1].seq, 7);
+    assert_int_equal(marks_left(&l), 1);
+    assert_checked(&l);
+    life_close(&l);
+}
+
 /* A mark whose record is gone is left over, not damage. */
 static void marks_of_freed_snapshots_are_no_damage(void **state)
 {
@@ -289,7 +339,8 @@ static void marks_of_freed_snapshots_are_no_damage(void **state)
     assert_checked(&l);
     assert_int_equal(l.list.count, 2);
     assert_int_equal(l.trash.count, 0);
-    assert_ok(vault_marks_remove(l.w.v, 1, e));
+    assert_int_equal(free_expired(&l), 0);
+    assert_int_equal(marks_left(&l), 0);
     assert_checked(&l);
     backup(&l.w, 0, 100, 110); /* the chain goes on */
     assert_checked(&l);
@@ -375,6 +426,7 @@ int main(void)
         cmocka_unit_test(tags_have_limits),
         cmocka_unit_test(damaged_marks_make_nothing_forgettable),
         cmocka_unit_test(forged_marks_do_nothing),
+        cmocka_unit_test(what_is_over_is_freed_and_nothing_else),
         cmocka_unit_test(marks_of_freed_snapshots_are_no_damage),
         cmocka_unit_test(a_forgetting_that_crosses_a_protection_is_void),
         cmocka_unit_test(damaged_rules_stop_all_forgetting),
