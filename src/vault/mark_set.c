@@ -62,7 +62,7 @@ int mark_change_record(struct mark_change *c, struct err *e)
 
 int64_t mark_time(const struct mark_state *state, int64_t now_ns)
 {
-    return state->newest_ns < now_ns ? now_ns
+    return state->newest_ns < now_ns      ? now_ns
            : state->newest_ns < INT64_MAX ? state->newest_ns + 1
                                           : INT64_MAX;
 }
@@ -111,8 +111,7 @@ int mark_remove(struct vault *v, const char *name, struct err *e)
     return -1;
 }
 
-int mark_change_remove(struct mark_change *c, enum mark_kind kind, const char *text,
-                       struct err *e)
+int mark_change_remove(struct mark_change *c, enum mark_kind kind, const char *text, struct err *e)
 {
     bool any = false;
     for (size_t i = 0; i < c->marks.count; i++) {
@@ -164,7 +163,8 @@ static int refuse_trash(const struct mark_change *c, struct err *e)
 {
     if (!c->state.forgotten_until_ns)
         return 0;
-    return err_set(e, ERR_USAGE, "the snapshot is in the trash: bring it back with `abri undelete`");
+    return err_set(e, ERR_USAGE,
+                   "the snapshot is in the trash: bring it back with `abri undelete`");
 }
 
 /* Z1 */

@@ -2,8 +2,8 @@
 /* Marks, rules and witnesses: the input's first byte chooses which. Each is tried as it
  * is, and with the keeper's true signature behind it, so that what only a keeper
  * could have written is reached, too. */
-#include "fuzz.h"
 #include "base/mem.h"
+#include "fuzz.h"
 #include "vault/mark_format.h"
 
 #include <string.h>

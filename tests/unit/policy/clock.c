@@ -114,11 +114,11 @@ static void small_steps_freeze_once_they_are_a_day_in_sum(void **state)
         }
         w[n] = now;
     }
-    assert_int_equal(n, 29); /* 29 × 50 min = 24 h 10 min */
+    assert_int_equal(n, 29);   /* 29 × 50 min = 24 h 10 min */
     w[n - 1].confirmed = true; /* a person looked: the sum begins again */
-    assert_int_equal(judge(w, n, NULL, 0,
-                           witness(w[n - 1].realtime_ns + DAY, w[n - 1].boottime_ns + DAY, 1)),
-                     POLICY_CLOCK_TRUSTED);
+    assert_int_equal(
+        judge(w, n, NULL, 0, witness(w[n - 1].realtime_ns + DAY, w[n - 1].boottime_ns + DAY, 1)),
+        POLICY_CLOCK_TRUSTED);
 }
 
 static void a_long_silence_freezes_beyond_35_days(void **state)
@@ -177,7 +177,8 @@ static void one_contradiction_is_enough(void **state)
         for (size_t i = 0; i < 6; i++) {
             t += (int64_t)(next_random(&seed) % (uint64_t)(9 * DAY));
             boot += (int64_t)(next_random(&seed) % (uint64_t)(9 * DAY));
-            w[i] = witness(t, next_random(&seed) % 2 ? t - T0 : boot, (uint8_t)(next_random(&seed) % 3));
+            w[i] = witness(t, next_random(&seed) % 2 ? t - T0 : boot,
+                           (uint8_t)(next_random(&seed) % 3));
             if (next_random(&seed) % 50 == 0)
                 w[i].realtime_ns = (int64_t)next_random(&seed);
             if (next_random(&seed) % 50 == 0)

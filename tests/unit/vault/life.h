@@ -15,7 +15,7 @@ struct life {
     struct world w;
     struct clock_reading now; /* what the clock says: shared by all lives */
     struct snapshot_list list, trash;
-    struct reports reports; /* of the last look */
+    struct reports reports;      /* of the last look */
     char why[ERR_MESSAGE_BYTES]; /* of the last refusal */
 };
 

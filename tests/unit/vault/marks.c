@@ -68,7 +68,8 @@ static void the_trash_gives_back_until_its_window_ends(void **state)
     assert_int_equal(forget_one(&l, 0), 1);
     assert_int_equal(l.list.count, 2);
     assert_int_equal(l.trash.count, 1);
-    assert_int_equal(l.trash.items[0].forgotten_until_ns, l.now.realtime_ns + VAULT_TRASH_WINDOW_NS);
+    assert_int_equal(l.trash.items[0].forgotten_until_ns,
+                     l.now.realtime_ns + VAULT_TRASH_WINDOW_NS);
     assert_err(vault_undelete(l.w.v, &l.list.items[0], e), ERR_USAGE);
     assert_err(vault_lock(l.w.v, &l.trash.items[0], l.now.realtime_ns + DAY, e), ERR_USAGE);
     assert_err(vault_hold(l.w.v, &l.trash.items[0], "x", e), ERR_USAGE);

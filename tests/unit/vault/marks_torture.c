@@ -196,7 +196,8 @@ static void single_failures_are_reported(void **state)
             struct err why = ERR_INIT;
             assert_ok(store_mem_power_cut(l.w.store, 1, STORE_CUT_KEPT, &trial, e));
             assert_ok(store_fault_open(trial, &layer, e));
-            struct store_fault_plan plan = {.fail_at = fail_at, .fail_errno = EIO, .fail_late = late};
+            struct store_fault_plan plan = {
+                .fail_at = fail_at, .fail_errno = EIO, .fail_late = late};
             store_fault_plan(layer, &plan);
             unsigned done = run_steps(layer, l.now.realtime_ns, &why);
             over = store_fault_counts(layer).ops[0] < fail_at;
@@ -287,8 +288,8 @@ static int race(struct world *w, struct shared *sh, bool forgets, int64_t now)
 
 static struct shared *share(void)
 {
-    struct shared *sh = mmap(NULL, sizeof *sh, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                             -1, 0);
+    struct shared *sh =
+        mmap(NULL, sizeof *sh, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pthread_barrierattr_t attr;
     assert_true(sh != MAP_FAILED);
     assert_int_equal(pthread_barrierattr_init(&attr), 0);
