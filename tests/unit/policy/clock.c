@@ -73,6 +73,19 @@ static void a_confirmation_settles_the_records_that_it_saw(void **state)
     assert_int_equal(judge(w, 1, received, 3, now), POLICY_CLOCK_PAST);
 }
 
+/* T1 */
+static void what_a_confirmation_follows_is_settled(void **state)
+{
+    (void)state;
+    struct policy_witness w[] = {witness(T0 + 3650 * DAY, DAY, 1), witness(T0, 2 * DAY, 1)};
+    struct policy_witness now = witness(T0 + HOUR, 2 * DAY + HOUR, 1);
+    assert_int_equal(judge(w, 2, NULL, 0, now), POLICY_CLOCK_WENT_BACK);
+    w[0].confirmed = true;
+    assert_int_equal(judge(w, 2, NULL, 0, now), POLICY_CLOCK_WENT_BACK);
+    w[1].confirmed = true;
+    assert_int_equal(judge(w, 2, NULL, 0, now), POLICY_CLOCK_TRUSTED);
+}
+
 static void a_jump_while_the_machine_runs_freezes_beyond_an_hour(void **state)
 {
     (void)state;
@@ -206,6 +219,7 @@ int main(void)
         cmocka_unit_test(going_back_freezes_beyond_five_minutes),
         cmocka_unit_test(a_record_of_the_future_freezes),
         cmocka_unit_test(a_confirmation_settles_the_records_that_it_saw),
+        cmocka_unit_test(what_a_confirmation_follows_is_settled),
         cmocka_unit_test(a_jump_while_the_machine_runs_freezes_beyond_an_hour),
         cmocka_unit_test(witnesses_of_other_machines_in_between_hide_no_jump),
         cmocka_unit_test(small_steps_freeze_once_they_are_a_day_in_sum),

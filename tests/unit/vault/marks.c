@@ -381,6 +381,68 @@ static void a_forgetting_that_crosses_a_protection_is_void(void **state)
     life_close(&l);
 }
 
+/* Z1: who protects removes what crossed him, so that nothing of it is left when the
+ * protection ends. */
+static void who_protects_removes_a_forgetting_that_crossed_him(void **state)
+{
+    (void)state;
+    struct sign_key key = {0};
+    struct life l;
+    life_open(&l, 2);
+    assert_ok(keeper_load(l.w.v, &key, e));
+    for (size_t i = 0; i < 2; i++) {
+        struct mark_fields protect = life_mark(&l, i, i ? MARK_HOLD : MARK_LOCK);
+        struct mark_fields forgotten = life_mark(&l, i, MARK_FORGOTTEN);
+        put_mark(&l, vault_get_info(l.w.v), &protect, &key, i + 1);
+        put_mark(&l, vault_get_info(l.w.v), &forgotten, &key, i + 1);
+    }
+    assert_int_equal(marks_left(&l), 4);
+    assert_ok(vault_lock(l.w.v, &l.list.items[0], l.now.realtime_ns + 2 * DAY, e));
+    assert_ok(vault_hold(l.w.v, &l.list.items[1], "again", e));
+    assert_int_equal(marks_left(&l), 4); /* two protections of each */
+    sign_key_done(&key);
+    life_close(&l);
+}
+
+/* Two who lock at once: the longer one counts, whichever was later. */
+static void of_two_locks_the_longer_one_counts(void **state)
+{
+    (void)state;
+    struct sign_key key = {0};
+    struct life l;
+    life_open(&l, 1);
+    assert_ok(keeper_load(l.w.v, &key, e));
+    struct mark_fields m = life_mark(&l, 0, MARK_LOCK);
+    m.until_ns += 5 * DAY;
+    put_mark(&l, vault_get_info(l.w.v), &m, &key, 1);
+    m.made_ns++;
+    m.until_ns -= 3 * DAY;
+    put_mark(&l, vault_get_info(l.w.v), &m, &key, 1);
+    life_look(&l);
+    assert_int_equal(l.list.items[0].locked_until_ns, l.now.realtime_ns + 6 * DAY);
+    sign_key_done(&key);
+    life_close(&l);
+}
+
+/* Y2: a mark that cannot be read may be a lock or a hold: what was forgotten lives. */
+static void a_damaged_mark_brings_back_what_was_forgotten(void **state)
+{
+    (void)state;
+    struct life l;
+    life_open(&l, 2);
+    assert_int_equal(forget_one(&l, 0), 1);
+    assert_ok(store_put(l.w.store, "marks/0000000000000001-0000000000000000", "rot", 3, e));
+    life_look(&l);
+    assert_int_equal(l.trash.count, 0);
+    assert_true(l.list.items[0].doubtful);
+    assert_int_equal(forget_one(&l, 0), 0);
+    pass(&l, 30 * DAY);
+    assert_int_equal(free_expired(&l), 0);
+    assert_ok(store_remove(l.w.store, "marks/0000000000000001-0000000000000000", e));
+    assert_int_equal(free_expired(&l), 1); /* somebody has looked */
+    life_close(&l);
+}
+
 /* U1: a generation that cannot be read may have held a higher floor. */
 static void damaged_rules_stop_all_forgetting(void **state)
 {
@@ -430,6 +492,9 @@ int main(void)
         cmocka_unit_test(what_is_over_is_freed_and_nothing_else),
         cmocka_unit_test(marks_of_freed_snapshots_are_no_damage),
         cmocka_unit_test(a_forgetting_that_crosses_a_protection_is_void),
+        cmocka_unit_test(who_protects_removes_a_forgetting_that_crossed_him),
+        cmocka_unit_test(of_two_locks_the_longer_one_counts),
+        cmocka_unit_test(a_damaged_mark_brings_back_what_was_forgotten),
         cmocka_unit_test(damaged_rules_stop_all_forgetting),
     };
     return cmocka_run_group_tests_name("vault/marks", tests, NULL, NULL);
