@@ -147,6 +147,23 @@ expect_status 0 moved 20 "$ABRI" clock --confirm --yes # a person's word counts
 expect_status 0 moved 20 "$ABRI" forget -l 1
 expect_equal "$(living)" '18 20 '
 
+step 'what is over is freed, and only that'
+again
+expect_status 0 later 7 "$ABRI" forget -d 3
+expect_status 0 later 8 "$ABRI" hold "$(id_of 8)" --reason 'just in case'
+expect_status 0 later 13 "$ABRI" gc
+expect_equal "$(trash)" '1 2 3 4 5 6 7 9 10 11 12 14 16 19 '
+expect_status 1 later 13 env ABRI_TEST_MOVED=$((30 * DAY)) "$ABRI" gc
+expect_grep "not trusted" "$T/err"
+expect_equal "$(trash)" '1 2 3 4 5 6 7 9 10 11 12 14 16 19 '
+expect_status 0 later 15 "$ABRI" gc
+expect_equal "$(trash)" ''
+expect_equal "$(living)" '8 13 15 17 18 20 '
+expect_equal "$(ls "$T/vault/snapshots" | wc -l)" 6
+expect_equal "$(ls "$T/vault/marks" | wc -l)" 1
+expect_status 0 later 15 "$ABRI" -q backup "$T/a"
+expect_status 0 env ABRI_PASSPHRASE='correct horse' "$ABRI" check --read-data
+
 step 'bad input'
 again
 bad() { status=$1 pattern=$2; shift 2; expect_status "$status" later 7 "$ABRI" "$@"; expect_one_error; expect_grep "$pattern" "$T/err"; }
