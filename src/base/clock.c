@@ -117,6 +117,10 @@ bool clock_parse(const char *text, int64_t *ns_out)
     tm.tm_year -= 1900;
     tm.tm_mon -= 1;
     time_t s = utc ? timegm(&tm) : mktime(&tm);
-    *ns_out = (int64_t)s * NS_PER_S + span - 1;
+    int64_t ns;
+    if (__builtin_mul_overflow((int64_t)s, NS_PER_S, &ns) ||
+        __builtin_add_overflow(ns, span - 1, &ns))
+        ns = s < 0 ? INT64_MIN : INT64_MAX; /* before 1678 or after 2261 */
+    *ns_out = ns;
     return true;
 }

@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-static void put_reason(json_t *list, const struct policy_reason *r, const struct policy_clock *clock)
+static void put_reason(json_t *list, const struct policy_reason *r,
+                       const struct policy_clock *clock)
 {
     char text[POLICY_TEXT_BYTES];
     json_t *o = json_object();
@@ -48,6 +49,7 @@ static void add_rows(struct cli *c, struct table *t, const struct fate *f,
 {
     char id[SHORT_ID_BYTES], time[CLOCK_TEXT_BYTES], text[POLICY_TEXT_BYTES];
     size_t lines = f->d.reason_count > f->s->tag_count ? f->d.reason_count : f->s->tag_count;
+    const char *verdict = f->d.keep ? "keep" : "forget";
     short_id(f->s->id, id);
     clock_format(f->s->received_ns, time);
     for (size_t n = 0; n < lines; n++) {
@@ -62,7 +64,7 @@ static void add_rows(struct cli *c, struct table *t, const struct fate *f,
             n ? "" : time,
             n ? "" : f->s->machine,
             n < f->s->tag_count ? f->s->tags[n] : "",
-            n ? "" : f->d.keep ? "keep" : "forget",
+            n ? "" : verdict,
             text,
         };
         table_row(t, cells, c->out_is_tty);

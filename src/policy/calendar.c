@@ -87,10 +87,11 @@ static int64_t shift(const struct policy_span *s, int64_t ns, int sign)
 {
     int64_t days = floor_div(ns, DAY), rest = floor_rest(ns, DAY);
     struct date d = date_of_day(days);
-    int64_t months = d.year * 12 + d.month - 1 +
-                     sign * ((int64_t)s->years * 12 + (int64_t)s->months);
+    int64_t months =
+        d.year * 12 + d.month - 1 + sign * ((int64_t)s->years * 12 + (int64_t)s->months);
     int64_t year = floor_div(months, 12);
-    int64_t day = day_of_date(year, months - year * 12 + 1, 1) + d.day - 1 + sign * (int64_t)s->days;
+    int64_t day =
+        day_of_date(year, months - year * 12 + 1, 1) + d.day - 1 + sign * (int64_t)s->days;
     int64_t limit = INT64_MAX / DAY - 1, out;
     if (day > limit || day < -limit || __builtin_add_overflow(day * DAY, rest, &out))
         return sign < 0 ? INT64_MIN : INT64_MAX;

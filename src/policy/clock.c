@@ -160,11 +160,12 @@ void policy_clock_text(const struct policy_clock *c, char out[POLICY_TEXT_BYTES]
         return;
     case POLICY_CLOCK_PAST:
         (void)snprintf(out, POLICY_TEXT_BYTES,
-                       "it says %s, %s before the newest snapshot was received (%s)", now, by, then);
+                       "it says %s, %s before the newest snapshot was received (%s)", now, by,
+                       then);
         return;
     case POLICY_CLOCK_JUMPED:
-        (void)snprintf(out, POLICY_TEXT_BYTES,
-                       "it was moved by %s while the machine ran, after %s", by, then);
+        (void)snprintf(out, POLICY_TEXT_BYTES, "it was moved by %s while the machine ran, after %s",
+                       by, then);
         return;
     case POLICY_CLOCK_DRIFTED:
         (void)snprintf(out, POLICY_TEXT_BYTES,
@@ -177,5 +178,6 @@ void policy_clock_text(const struct policy_clock *c, char out[POLICY_TEXT_BYTES]
     case POLICY_CLOCK_UNSOUND:
     case POLICY_CLOCK_UNSET: break;
     }
-    (void)snprintf(out, POLICY_TEXT_BYTES, "what is known of it cannot be read or contradicts itself");
+    (void)snprintf(out, POLICY_TEXT_BYTES,
+                   "what is known of it cannot be read or contradicts itself");
 }

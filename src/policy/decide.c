@@ -53,8 +53,11 @@ static void count_rules(struct group *g, const struct policy_snapshot *s, bool o
         if (!fresh && !oldest)
             continue;
         c->taken++;
-        add(d, &(struct policy_reason){.why = POLICY_WHY_RULE, .grain = (enum policy_grain)i,
-                                       .oldest = !fresh, .number = c->taken, .of = of});
+        add(d, &(struct policy_reason){.why = POLICY_WHY_RULE,
+                                       .grain = (enum policy_grain)i,
+                                       .oldest = !fresh,
+                                       .number = c->taken,
+                                       .of = of});
     }
 }
 
@@ -70,8 +73,11 @@ static void within_rules(struct group *g, const struct policy_snapshot *s, bool 
         if (!fresh && !oldest)
             continue;
         c->taken++;
-        add(d, &(struct policy_reason){.why = POLICY_WHY_WITHIN, .grain = (enum policy_grain)i,
-                                       .oldest = !fresh, .number = c->taken, .span = *span});
+        add(d, &(struct policy_reason){.why = POLICY_WHY_WITHIN,
+                                       .grain = (enum policy_grain)i,
+                                       .oldest = !fresh,
+                                       .number = c->taken,
+                                       .span = *span});
     }
 }
 
@@ -217,11 +223,12 @@ static int refuse_nothing(const struct group *g, struct err *e)
     }
     if (!first || g->q->allow_remove_all)
         return 0;
-    return err_set(e, ERR_USAGE,
-                   "the rules would keep none of %zu snapshot%s of '%s': give rules that keep one, or "
-                   "--unsafe-allow-remove-all if that is what you want",
-                   living, living == 1 ? "" : "s",
-                   g->q->group_by == POLICY_BY_NOTHING ? "the vault" : first->machine);
+    return err_set(
+        e, ERR_USAGE,
+        "the rules would keep none of %zu snapshot%s of '%s': give rules that keep one, or "
+        "--unsafe-allow-remove-all if that is what you want",
+        living, living == 1 ? "" : "s",
+        g->q->group_by == POLICY_BY_NOTHING ? "the vault" : first->machine);
 }
 
 static int decide_group(struct group *g, struct err *e)

@@ -207,7 +207,7 @@ struct policy_reason {
 
 struct policy_decision {
     bool keep;
-    bool by_rule; /* a rule keeps it, whatever else does */
+    bool by_rule;                                     /* a rule keeps it, whatever else does */
     struct policy_reason reasons[POLICY_REASONS_MAX]; /* rules first; at least one */
     size_t reason_count;
 };
@@ -225,8 +225,8 @@ struct policy_question {
 /* decisions_out[i] is about snapshots[i]. ERR_USAGE as policy_rules_check, or if the
  * rules keep nothing of some group that has living snapshots (even if protections do,
  * for these end), unless allow_remove_all; ERR_NO_MEMORY. */
-MUST_CHECK int policy_decide(const struct policy_question *q,
-                             struct policy_decision *decisions_out, struct err *e);
+MUST_CHECK int policy_decide(const struct policy_question *q, struct policy_decision *decisions_out,
+                             struct err *e);
 
 /* What forbids forgetting a snapshot, whatever the rules say: locks, holds, doubts,
  * floor, future, clock. Appends to the reasons (of which at least five must be

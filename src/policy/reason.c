@@ -6,10 +6,10 @@
 #include <stdio.h>
 
 static const char *const why_names[] = {
-    [POLICY_WHY_UNSET] = "unset",   [POLICY_WHY_RULE] = "rule",   [POLICY_WHY_WITHIN] = "within",
-    [POLICY_WHY_TAG] = "tag",       [POLICY_WHY_LOCK] = "lock",   [POLICY_WHY_HOLD] = "hold",
-    [POLICY_WHY_DOUBT] = "doubt",   [POLICY_WHY_FLOOR] = "floor", [POLICY_WHY_FUTURE] = "future",
-    [POLICY_WHY_CLOCK] = "clock",   [POLICY_WHY_NO_RULE] = "none", [POLICY_WHY_TRASH] = "trash",
+    [POLICY_WHY_UNSET] = "unset", [POLICY_WHY_RULE] = "rule",    [POLICY_WHY_WITHIN] = "within",
+    [POLICY_WHY_TAG] = "tag",     [POLICY_WHY_LOCK] = "lock",    [POLICY_WHY_HOLD] = "hold",
+    [POLICY_WHY_DOUBT] = "doubt", [POLICY_WHY_FLOOR] = "floor",  [POLICY_WHY_FUTURE] = "future",
+    [POLICY_WHY_CLOCK] = "clock", [POLICY_WHY_NO_RULE] = "none", [POLICY_WHY_TRASH] = "trash",
     [POLICY_WHY_NAMED] = "named",
 };
 

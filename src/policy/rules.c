@@ -58,8 +58,9 @@ int policy_rules_check(const struct policy_rules *r, struct err *e)
     for (int g = 0; g < POLICY_GRAINS; g++)
         any = any || r->keep[g] || !policy_span_is_zero(&r->within[g]);
     if (!any)
-        return err_set(e, ERR_USAGE,
-                       "no rule says what to keep: give some, such as --keep-daily 7 --keep-weekly 5");
+        return err_set(
+            e, ERR_USAGE,
+            "no rule says what to keep: give some, such as --keep-daily 7 --keep-weekly 5");
     for (size_t i = 0; i < r->tag_count; i++)
         if (!*r->tags[i])
             return err_set(e, ERR_USAGE, "keep-tag needs the name of a tag");

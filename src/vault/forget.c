@@ -155,8 +155,9 @@ static int begin(struct forgetting *f, struct err *e)
 int vault_forget(struct vault *v, const struct snapshot *const *items, size_t count,
                  vault_refused *refused, void *arg, struct vault_forgotten *out, struct err *e)
 {
-    CLEANUP(forgetting_done) struct forgetting f = {
-        .v = v, .items = items, .count = count, .refused = refused, .arg = arg};
+    CLEANUP(forgetting_done) struct forgetting f = {.v = v, .items = items, .count = count};
+    f.refused = refused;
+    f.arg = arg;
     *out = (struct vault_forgotten){0};
     if (begin(&f, e))
         return -1;
@@ -179,8 +180,8 @@ static int check_window(struct mark_change *c, struct err *e)
     if (!policy_clock_trusted(&clock) || clock.now_ns < c->state.forgotten_until_ns)
         return 0; /* a clock that is not trusted ends nothing */
     clock_format(c->state.forgotten_until_ns, ended);
-    return err_set(e, ERR_READ_ONLY, "its time in the trash ended at %s: it may be freed any moment",
-                   ended);
+    return err_set(e, ERR_READ_ONLY,
+                   "its time in the trash ended at %s: it may be freed any moment", ended);
 }
 
 int vault_undelete(struct vault *v, const struct snapshot *s, struct err *e)

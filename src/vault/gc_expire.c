@@ -4,14 +4,17 @@
  * marking their packs are nobody's.
  *
  * E1 The marks of a snapshot are read again just before its record goes.
- * E2 The records' removal is durable before anything else: a record that came back
- *    after a power cut would find its packs gone.
- * E3 Marks go after their record, so that no list ever takes it for a living one.
+ * E2 The records' removal is durable before anything else, also that by a collection
+ *    which was cut off: a record that came back after a power cut would find its
+ *    packs gone.
+ * E3 Marks go after their record, so that no list ever takes it for a living one;
+ *    those that a collection left behind go with the next.
  * E4 The record of the highest sequence stays: sequences are never given twice.
  */
 #include "vault/gc.h"
 
 #include "base/mem.h"
+#include "vault/mark_set.h"
 #include "vault/record_read.h"
 
 static int highest(struct vault *v, uint64_t *out, struct err *e)
@@ -54,22 +57,18 @@ static int remove_record(struct expiry *x, struct snapshot *s, struct err *e)
     return buf_check(x->gone, "expired snapshots", e);
 }
 
-static int remove_marks(struct expiry *x, struct err *e)
-{
-    for (size_t at = 0; at < x->gone->len; at += 8)
-        if (vault_marks_remove(x->v, get_u64(x->gone->data + at), e))
-            return -1;
-    return store_sync(x->v->store, "marks", e);
-}
-
 static int expire_all(struct expiry *x, struct snapshot_list *l, struct err *e)
 {
-    for (size_t i = 0; i < l->count; i++)
-        if (remove_record(x, &l->items[i], e))
-            return -1;
-    if (x->o->dry_run || !x->gone->len)
-        return 0;
-    return store_sync(x->v->store, "snapshots", e) || remove_marks(x, e) ? -1 : 0;
+    int rc = 0;
+    for (size_t i = 0; !rc && i < l->count; i++)
+        rc = remove_record(x, &l->items[i], e);
+    if (x->o->dry_run || !x->highest)
+        return rc;
+    /* E2, even if one record could not be removed */
+    return store_sync(x->v->store, "snapshots", rc ? NULL : e) || rc ||
+                   marks_remove_orphans(x->v, e)
+               ? -1
+               : 0;
 }
 
 int gc_expire(struct vault *v, const struct gc_options *o, struct damage *d, struct buf *gone,

@@ -62,7 +62,7 @@ int mark_change_record(struct mark_change *c, struct err *e)
 
 int64_t mark_time(const struct mark_state *state, int64_t now_ns)
 {
-    return state->newest_ns < now_ns ? now_ns
+    return state->newest_ns < now_ns      ? now_ns
            : state->newest_ns < INT64_MAX ? state->newest_ns + 1
                                           : INT64_MAX;
 }
@@ -111,8 +111,7 @@ int mark_remove(struct vault *v, const char *name, struct err *e)
     return -1;
 }
 
-int mark_change_remove(struct mark_change *c, enum mark_kind kind, const char *text,
-                       struct err *e)
+int mark_change_remove(struct mark_change *c, enum mark_kind kind, const char *text, struct err *e)
 {
     bool any = false;
     for (size_t i = 0; i < c->marks.count; i++) {
@@ -127,16 +126,35 @@ int mark_change_remove(struct mark_change *c, enum mark_kind kind, const char *t
     return any ? marks_sync(c->v, e) : 0;
 }
 
-int vault_marks_remove(struct vault *v, uint64_t seq, struct err *e)
+static bool has_record(const struct sequences *all, uint64_t sequence)
 {
-    struct damage d = {0};
+    size_t from = 0, to = all->count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (all->items[middle] < sequence)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from < all->count && all->items[from] == sequence;
+}
+
+int marks_remove_orphans(struct vault *v, struct err *e)
+{
     CLEANUP(mark_list_done) struct mark_list marks = {0};
-    if (marks_read(v, seq, &marks, &d, e))
+    CLEANUP(sequences_done) struct sequences records = {0};
+    bool any = false;
+    /* Marks first: a record is there before its first mark. */
+    if (marks_read_strictly(v, 0, &marks, e) || record_list(v, &records, e))
         return -1;
-    for (size_t i = 0; i < marks.count; i++)
+    for (size_t i = 0; i < marks.count; i++) {
+        if (has_record(&records, marks.items[i].sequence))
+            continue;
         if (mark_remove(v, marks.items[i].name, e))
             return -1;
-    return 0;
+        any = true;
+    }
+    return any ? marks_sync(v, e) : 0;
 }
 
 /* ---- locks and holds ------------------------------------------------------------------ */
@@ -145,7 +163,8 @@ static int refuse_trash(const struct mark_change *c, struct err *e)
 {
     if (!c->state.forgotten_until_ns)
         return 0;
-    return err_set(e, ERR_USAGE, "the snapshot is in the trash: bring it back with `abri undelete`");
+    return err_set(e, ERR_USAGE,
+                   "the snapshot is in the trash: bring it back with `abri undelete`");
 }
 
 /* Z1 */

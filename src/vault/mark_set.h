@@ -37,6 +37,8 @@ MUST_CHECK int mark_change_remove(struct mark_change *c, enum mark_kind kind, co
                                   struct err *e);
 /* One mark by name; gone already is fine. Does not sync. */
 MUST_CHECK int mark_remove(struct vault *v, const char *name, struct err *e);
+/* Removes the marks of records that are gone, durably. */
+MUST_CHECK int marks_remove_orphans(struct vault *v, struct err *e);
 /* ERR_NOT_FOUND if the record is not there (any more). */
 MUST_CHECK int mark_change_record(struct mark_change *c, struct err *e);
 

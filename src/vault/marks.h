@@ -19,7 +19,7 @@ struct mark_list {
     struct mark *items; /* by sequence, then in the order in which they were made */
     size_t count, cap;
     bool unreadable; /* they could not even be listed: every snapshot is doubtful */
-    struct err trouble; /* the first that could not be read at all, as by a failing disk; or unset */
+    struct err trouble; /* the first that could not be read at all (a failing disk); or unset */
 };
 void mark_list_done(struct mark_list *l);
 

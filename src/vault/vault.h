@@ -247,13 +247,8 @@ MUST_CHECK int vault_snapshots_all(struct vault *v, struct snapshot_list *out,
 MUST_CHECK int vault_snapshots_trash(struct vault *v, struct snapshot_list *out,
                                      vault_damage *damaged, void *arg, struct err *e);
 
-/* Reads the marks of one snapshot again. Who removes a record looks again just before,
- * and removes its marks after it (vault_marks_remove): so nobody who lists snapshots
- * meanwhile takes it for a living one. The record of the highest sequence stays until
- * there is a higher one, or its sequence would be given twice. */
+/* Reads the marks of one snapshot again. */
 MUST_CHECK int vault_snapshot_refresh(struct vault *v, struct snapshot *s, struct err *e);
-/* Removes every mark of a sequence; does not sync. */
-MUST_CHECK int vault_marks_remove(struct vault *v, uint64_t seq, struct err *e);
 
 /* Whether its record is still there: a collection may have removed an expired one. */
 bool vault_snapshot_exists(struct vault *v, const struct snapshot *s);

@@ -76,6 +76,34 @@ json 0 check --read-data
 expect_equal "$(field summary damaged)" 0
 json 0 version
 
+step 'the life of a snapshot'
+json 0 lock latest --until 2d
+expect_equal "$(field locked id | wc -c)" 65
+json 0 hold latest --reason "$bad"
+expect_equal "$(field held reason_b64 | base64 -d)" "$bad"
+json 0 snapshots
+expect_equal "$(field snapshot held_b64 | base64 -d)" "$bad"
+json 0 forget --keep-weekly 1 --keep-within-daily 3d --group-by host --dry-run
+expect_equal "$(field decision keep)" true
+expect_equal "$(field decision 'reasons[0].kind')" rule
+expect_equal "$(field decision 'reasons[0].of')" 1
+jq -r 'select(.message_type == "decision") | .reasons[] | keys[]' "$T/out" | grep -v '_b64$' | sort -u | while read -r name; do
+    sed -n '/^### `decision`/,/^## /p' "$DOC" | grep -q "^| \`$name\` |" || fail "docs/json.md: no '$name' of a reason"
+done || exit 1
+json 1 forget latest
+expect_equal "$(jq -r 'select(.message_type == "problem") | .class' "$T/err")" not_permitted
+json 0 hold latest --release
+json 0 tag latest --add t
+json 0 floor
+expect_equal "$(field rules trash_window)" 604800
+json 0 clock
+expect_equal "$(field clock reason)" trusted
+json 0 backup "$T/src"
+json 0 forget latest
+expect_equal "$(field summary forgotten)" 1
+json 0 snapshots --trash
+json 0 undelete latest
+
 step 'errors are objects, on stderr'
 json 1 restore nothing -t "$T/r2"
 expect_equal "$(jq -r .code "$T/err")" 1

@@ -5,6 +5,7 @@
 #include "vault/condemn_format.h"
 #include "vault/config_format.h"
 #include "vault/index_write.h"
+#include "vault/mark_format.h"
 #include "vault/object_head.h"
 #include "vault/pack_format.h"
 #include "vault/record_format.h"
@@ -203,6 +204,34 @@ static void object_seeds(void)
     buf_done(&b);
 }
 
+/* Without their signatures, which the target makes itself. */
+static void mark_seeds(void)
+{
+    static const char *const names[] = {"", "lock", "hold", "forgotten", "tag-added", "tag-removed"};
+    struct sign_key key;
+    struct vault_info info = {0};
+    struct vault_rules rules = {.generation = 1, .floor_ns = 86400 * INT64_C(1000000000)};
+    struct policy_witness witness = {.realtime_ns = 3, .confirmed = true};
+    uint8_t bytes[WITNESS_BYTES];
+    sign_key_new(&key);
+    for (int kind = MARK_LOCK; kind <= MARK_TAG_REMOVED; kind++) {
+        struct buf b = {0};
+        bool timed = kind == MARK_LOCK || kind == MARK_FORGOTTEN;
+        struct mark_fields m = {.kind = (enum mark_kind)kind, .sequence = 7, .made_ns = 8,
+                                .until_ns = timed ? 9 : 0, .text = (const uint8_t *)"text",
+                                .text_len = timed ? 0 : 4};
+        mark_put_bytes(&b, &info, &m, &key);
+        write_seed("marks", names[kind], 0, b.data, b.len - SIGN_BYTES);
+        buf_done(&b);
+    }
+    rules_encode(&info, &rules, 5, &key, bytes);
+    write_seed("marks", "rules", 1, bytes, RULES_BYTES - SIGN_BYTES);
+    witness_encode(&info, 3, &witness, &key, bytes);
+    write_seed("marks", "witness", 2, bytes, WITNESS_BYTES - SIGN_BYTES);
+    write_seed("marks", "name", 3, "marks/0000000000000001-0123456789abcdef", 40);
+    write_seed("marks", "number", 3, "clock/0000000000000001", 23);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2 || sign_init(NULL))
@@ -214,5 +243,6 @@ int main(int argc, char **argv)
     index_seed(3, "one-block");
     object_seeds();
     condemned_seeds();
+    mark_seeds();
     return 0;
 }

@@ -29,6 +29,10 @@ static void test_a_date_means_its_last_moment(void **state)
     assert_true(ns == 8 * NS_PER_S - 1);
     assert_true(clock_parse("1970-01-02Z", &ns));
     assert_true(ns == 2 * 86400 * NS_PER_S - 1);
+    assert_true(clock_parse("3000-01-01Z", &ns)); /* beyond what can be counted: the end */
+    assert_true(ns == INT64_MAX);
+    assert_true(clock_parse("0001-01-01Z", &ns));
+    assert_true(ns == INT64_MIN);
 }
 
 static void test_what_is_no_date(void **state)

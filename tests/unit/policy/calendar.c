@@ -76,8 +76,20 @@ static void spans_are_read_and_written(void **state)
         {"2y5m7d3h", {2, 5, 7, 3}, "2y5m7d3h"},
         {"36h", {.hours = 36}, "36h"},
     };
-    static const char *const bad[] = {"", "0d", "d", "30", "30x", "1h1d", "1d1d", "-1d", "1.5d",
-                                      " 1d", "1d ", "1000001d", "99999999999999999999d", "200000w"};
+    static const char *const bad[] = {"",
+                                      "0d",
+                                      "d",
+                                      "30",
+                                      "30x",
+                                      "1h1d",
+                                      "1d1d",
+                                      "-1d",
+                                      "1.5d",
+                                      " 1d",
+                                      "1d ",
+                                      "1000001d",
+                                      "99999999999999999999d",
+                                      "200000w"};
     char text[POLICY_SPAN_TEXT_BYTES];
     struct policy_span s;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -115,8 +127,9 @@ static void spans_move_by_the_calendar(void **state)
 static void spans_saturate(void **state)
 {
     (void)state;
-    static const struct policy_span all[] = {
-        {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX}, {1000000, 0, 0, 0}, {0, 0, 0, UINT32_MAX}};
+    static const struct policy_span all[] = {{UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX},
+                                             {1000000, 0, 0, 0},
+                                             {0, 0, 0, UINT32_MAX}};
     static const int64_t times[] = {INT64_MIN, INT64_MIN + 1, 0, INT64_MAX - 1, INT64_MAX};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         for (size_t t = 0; t < sizeof times / sizeof *times; t++) {
@@ -131,8 +144,9 @@ static void the_longest_length_is_never_too_short(void **state)
     (void)state;
     uint64_t seed = 5;
     for (int i = 0; i < 20000; i++) {
-        struct policy_span s = {(uint32_t)(next_random(&seed) % 9), (uint32_t)(next_random(&seed) % 30),
-                                (uint32_t)(next_random(&seed) % 99), (uint32_t)(next_random(&seed) % 99)};
+        struct policy_span s = {
+            (uint32_t)(next_random(&seed) % 9), (uint32_t)(next_random(&seed) % 30),
+            (uint32_t)(next_random(&seed) % 99), (uint32_t)(next_random(&seed) % 99)};
         int64_t from = (int64_t)(next_random(&seed) % (100 * 366)) * DAY;
         assert_true(policy_span_after(&s, from) - from <= policy_span_longest_ns(&s));
     }

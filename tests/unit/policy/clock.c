@@ -73,6 +73,19 @@ static void a_confirmation_settles_the_records_that_it_saw(void **state)
     assert_int_equal(judge(w, 1, received, 3, now), POLICY_CLOCK_PAST);
 }
 
+/* T1 */
+static void what_a_confirmation_follows_is_settled(void **state)
+{
+    (void)state;
+    struct policy_witness w[] = {witness(T0 + 3650 * DAY, DAY, 1), witness(T0, 2 * DAY, 1)};
+    struct policy_witness now = witness(T0 + HOUR, 2 * DAY + HOUR, 1);
+    assert_int_equal(judge(w, 2, NULL, 0, now), POLICY_CLOCK_WENT_BACK);
+    w[0].confirmed = true;
+    assert_int_equal(judge(w, 2, NULL, 0, now), POLICY_CLOCK_WENT_BACK);
+    w[1].confirmed = true;
+    assert_int_equal(judge(w, 2, NULL, 0, now), POLICY_CLOCK_TRUSTED);
+}
+
 static void a_jump_while_the_machine_runs_freezes_beyond_an_hour(void **state)
 {
     (void)state;
@@ -114,11 +127,11 @@ static void small_steps_freeze_once_they_are_a_day_in_sum(void **state)
         }
         w[n] = now;
     }
-    assert_int_equal(n, 29); /* 29 × 50 min = 24 h 10 min */
+    assert_int_equal(n, 29);   /* 29 × 50 min = 24 h 10 min */
     w[n - 1].confirmed = true; /* a person looked: the sum begins again */
-    assert_int_equal(judge(w, n, NULL, 0,
-                           witness(w[n - 1].realtime_ns + DAY, w[n - 1].boottime_ns + DAY, 1)),
-                     POLICY_CLOCK_TRUSTED);
+    assert_int_equal(
+        judge(w, n, NULL, 0, witness(w[n - 1].realtime_ns + DAY, w[n - 1].boottime_ns + DAY, 1)),
+        POLICY_CLOCK_TRUSTED);
 }
 
 static void a_long_silence_freezes_beyond_35_days(void **state)
@@ -177,7 +190,8 @@ static void one_contradiction_is_enough(void **state)
         for (size_t i = 0; i < 6; i++) {
             t += (int64_t)(next_random(&seed) % (uint64_t)(9 * DAY));
             boot += (int64_t)(next_random(&seed) % (uint64_t)(9 * DAY));
-            w[i] = witness(t, next_random(&seed) % 2 ? t - T0 : boot, (uint8_t)(next_random(&seed) % 3));
+            w[i] = witness(t, next_random(&seed) % 2 ? t - T0 : boot,
+                           (uint8_t)(next_random(&seed) % 3));
             if (next_random(&seed) % 50 == 0)
                 w[i].realtime_ns = (int64_t)next_random(&seed);
             if (next_random(&seed) % 50 == 0)
@@ -205,6 +219,7 @@ int main(void)
         cmocka_unit_test(going_back_freezes_beyond_five_minutes),
         cmocka_unit_test(a_record_of_the_future_freezes),
         cmocka_unit_test(a_confirmation_settles_the_records_that_it_saw),
+        cmocka_unit_test(what_a_confirmation_follows_is_settled),
         cmocka_unit_test(a_jump_while_the_machine_runs_freezes_beyond_an_hour),
         cmocka_unit_test(witnesses_of_other_machines_in_between_hide_no_jump),
         cmocka_unit_test(small_steps_freeze_once_they_are_a_day_in_sum),

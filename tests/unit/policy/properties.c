@@ -78,8 +78,11 @@ static void random_world(struct world *w, uint64_t *seed)
 static void decide(const struct world *w, struct policy_decision d[MAX + 1])
 {
     struct err e = ERR_INIT;
-    struct policy_question q = {.snapshots = w->s, .count = w->count, .rules = &w->rules,
-                                .floor_ns = w->floor_ns, .clock = &w->clock,
+    struct policy_question q = {.snapshots = w->s,
+                                .count = w->count,
+                                .rules = &w->rules,
+                                .floor_ns = w->floor_ns,
+                                .clock = &w->clock,
                                 .allow_remove_all = true};
     if (policy_decide(&q, d, &e))
         fail_msg("%s", e.msg);
@@ -128,8 +131,11 @@ static void decisions_hold_what_is_promised(uint64_t seed)
     random_world(&w, &seed);
     decide(&w, d);
     assert_protected(&w, d);
-    q = (struct policy_question){.snapshots = w.s, .count = w.count, .rules = &w.rules,
-                                 .floor_ns = w.floor_ns, .clock = &w.clock};
+    q = (struct policy_question){.snapshots = w.s,
+                                 .count = w.count,
+                                 .rules = &w.rules,
+                                 .floor_ns = w.floor_ns,
+                                 .clock = &w.clock};
     if (policy_decide(&q, d, &e) == 0)
         assert_one_of_each_group(&w, d);
     else
@@ -201,9 +207,12 @@ static void a_burst_evicts_nothing_before_its_floor(void **state)
     struct policy_decision d[MAX + 1];
     w.rules.keep[POLICY_DAILY] = 7;
     for (size_t i = 0; i < OLD + BURST; i++)
-        w.s[i] = (struct policy_snapshot){
-            .sequence = i + 1, .group = group, .machine = "m",
-            .received_ns = i < OLD ? (int64_t)i * DAY : (OLD - 1) * DAY + (int64_t)(i - OLD) * HOUR};
+        w.s[i] = (struct policy_snapshot){.sequence = i + 1,
+                                          .group = group,
+                                          .machine = "m",
+                                          .received_ns = i < OLD ? (int64_t)i * DAY
+                                                                 : (OLD - 1) * DAY +
+                                                                       (int64_t)(i - OLD) * HOUR};
     w.count = OLD + BURST;
     for (int day = 0; day < 60; day++) {
         w.clock.now_ns = (OLD + 1 + day) * DAY;

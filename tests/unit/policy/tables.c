@@ -216,6 +216,22 @@ static void protections_keep_what_rules_would_not(void **state)
     expect_reasons(&sc, 5, "younger than the floor of 36 h, until 2026-11-21 06:00:00 UTC");
 }
 
+/* To the nanosecond: at the floor's age it may go, a nanosecond before it may not; a lock
+ * ends at its end. */
+static void floors_and_locks_end_when_they_say(void **state)
+{
+    (void)state;
+    struct scene sc;
+    scene(&sc, week, WEEK);
+    sc.rules.keep[POLICY_EACH] = 1;
+    sc.q.floor_ns = 2 * DAY;
+    sc.clock.now_ns = sc.s[4].received_ns + sc.q.floor_ns;
+    sc.s[0].locked_until_ns = sc.clock.now_ns;
+    expect(&sc, ".....xxx");
+    sc.clock.now_ns--;
+    expect(&sc, "x...xxxx");
+}
+
 static void a_clock_that_is_not_trusted_keeps_everything(void **state)
 {
     (void)state;
@@ -349,6 +365,7 @@ int main(void)
         cmocka_unit_test(a_snapshot_of_the_future_takes_nobody_s_place),
         cmocka_unit_test(tags_keep),
         cmocka_unit_test(protections_keep_what_rules_would_not),
+        cmocka_unit_test(floors_and_locks_end_when_they_say),
         cmocka_unit_test(a_clock_that_is_not_trusted_keeps_everything),
         cmocka_unit_test(the_trash_takes_no_place),
         cmocka_unit_test(each_group_counts_by_itself),

@@ -15,7 +15,7 @@ struct life {
     struct world w;
     struct clock_reading now; /* what the clock says: shared by all lives */
     struct snapshot_list list, trash;
-    struct reports reports; /* of the last look */
+    struct reports reports;      /* of the last look */
     char why[ERR_MESSAGE_BYTES]; /* of the last refusal */
 };
 
@@ -33,8 +33,9 @@ size_t forget_one(struct life *l, size_t i);
 bool may_free(struct life *l, const struct snapshot *s);
 /* Looks; nobody reports anything, nor does vault_check. */
 void assert_checked(struct life *l);
-/* The snapshot lives, refuses to be forgotten, and one damage is told: `name`, unless NULL. */
-void assert_doubtful(struct life *l, uint64_t seq, const char *name);
+/* The snapshot lives, is doubtful, and one damage is told: `name`, unless NULL. With
+ * `wholly`, also: it refuses to be forgotten, may not be freed, and is told by vault_check. */
+void assert_doubtful(struct life *l, uint64_t seq, const char *name, bool wholly);
 /* Its tags, joined by blanks. */
 void assert_tags(struct life *l, size_t i, const char *expected);
 

@@ -68,7 +68,8 @@ static void the_trash_gives_back_until_its_window_ends(void **state)
     assert_int_equal(forget_one(&l, 0), 1);
     assert_int_equal(l.list.count, 2);
     assert_int_equal(l.trash.count, 1);
-    assert_int_equal(l.trash.items[0].forgotten_until_ns, l.now.realtime_ns + VAULT_TRASH_WINDOW_NS);
+    assert_int_equal(l.trash.items[0].forgotten_until_ns,
+                     l.now.realtime_ns + VAULT_TRASH_WINDOW_NS);
     assert_err(vault_undelete(l.w.v, &l.list.items[0], e), ERR_USAGE);
     assert_err(vault_lock(l.w.v, &l.trash.items[0], l.now.realtime_ns + DAY, e), ERR_USAGE);
     assert_err(vault_hold(l.w.v, &l.trash.items[0], "x", e), ERR_USAGE);
@@ -222,7 +223,7 @@ static void damaged_marks_make_nothing_forgettable(void **state)
             object_replace(l.w.store, names[n], bytes, cut);
             if (i < len)
                 bytes[i] ^= (uint8_t)(1u << i % 8);
-            assert_doubtful(&l, (uint64_t)n + 1, names[n]);
+            assert_doubtful(&l, (uint64_t)n + 1, names[n], i % 8 == 0 || i == len);
         }
         object_replace(l.w.store, names[n], bytes, len);
         mem_free(bytes);
@@ -244,22 +245,22 @@ static void forged_marks_do_nothing(void **state)
     struct vault_info info = *vault_get_info(l.w.v);
     struct mark_fields m = life_mark(&l, 0, MARK_FORGOTTEN);
     put_mark(&l, &info, &m, &l.w.owner, 1); /* not the keeper */
-    assert_doubtful(&l, 1, NULL);
+    assert_doubtful(&l, 1, NULL, true);
     clear_marks(&l);
     assert_ok(keeper_load(other.w.v, &key, e));
     put_mark(&l, &info, &m, &key, 1);
-    assert_doubtful(&l, 1, NULL);
+    assert_doubtful(&l, 1, NULL, true);
     clear_marks(&l);
     assert_ok(keeper_load(l.w.v, &key, e));
     put_mark(&l, vault_get_info(other.w.v), &m, &key, 1);
-    assert_doubtful(&l, 1, NULL);
+    assert_doubtful(&l, 1, NULL, true);
     clear_marks(&l);
     put_mark(&l, &info, &m, &key, 2); /* signed, but under the name of another sequence */
-    assert_doubtful(&l, 2, NULL);
+    assert_doubtful(&l, 2, NULL, true);
     clear_marks(&l);
     m.kind = (enum mark_kind)9; /* of a later abri */
     put_mark(&l, &info, &m, &key, 1);
-    assert_doubtful(&l, 1, NULL);
+    assert_doubtful(&l, 1, NULL, true);
     clear_marks(&l);
     m = life_mark(&l, 0, MARK_FORGOTTEN);
     m.snapshot[5] ^= 1; /* of an earlier snapshot of the same sequence: Y3 */
@@ -278,6 +279,56 @@ static void forged_marks_do_nothing(void **state)
     life_close(&l);
 }
 
+/* A collection, by the clock of the life: how many records it removed. */
+static size_t free_expired(struct life *l)
+{
+    struct gc_options o = {.max_unused = 0.05, .max_rewrite = UINT64_MAX, .dry_run = true};
+    struct gc_result out, dry;
+    assert_ok(vault_clock_judge(l->w.v, &o.clock, e));
+    assert_ok(vault_gc(l->w.v, &o, &dry, e));
+    o.dry_run = false;
+    assert_ok(vault_gc(l->w.v, &o, &out, e));
+    assert_int_equal(dry.expired, out.expired);
+    life_look(l);
+    return out.expired;
+}
+
+static size_t marks_left(struct life *l)
+{
+    size_t count;
+    mem_free(names_below(l->w.store, "marks", &count));
+    return count;
+}
+
+/* E1, E4: what is over goes, and nothing else; the highest sequence is given once. */
+static void what_is_over_is_freed_and_nothing_else(void **state)
+{
+    (void)state;
+    struct life l;
+    life_open(&l, 6);
+    assert_int_equal(forget_one(&l, 5), 1); /* the newest */
+    assert_int_equal(forget_one(&l, 0), 1);
+    assert_int_equal(free_expired(&l), 0);
+    pass(&l, VAULT_TRASH_WINDOW_NS);
+    assert_int_equal(forget_one(&l, 0), 1); /* of the living: number 2 */
+    assert_int_equal(free_expired(&l), 0);
+    pass(&l, VAULT_FREE_MARGIN_NS);
+    l.now.realtime_ns += 2 * DAY; /* a false clock */
+    assert_int_equal(free_expired(&l), 0);
+    l.now.realtime_ns -= 2 * DAY;
+    assert_int_equal(free_expired(&l), 1); /* number 1; the newest stays */
+    assert_int_equal(l.list.count, 3);
+    assert_int_equal(l.trash.items[1].seq, 6);
+    assert_int_equal(marks_left(&l), 2);
+    assert_checked(&l);
+    backup(&l.w, 1, 200, 210);
+    assert_int_equal(free_expired(&l), 1);
+    assert_int_equal(l.list.items[l.list.count - 1].seq, 7);
+    assert_int_equal(marks_left(&l), 1);
+    assert_checked(&l);
+    life_close(&l);
+}
+
 /* A mark whose record is gone is left over, not damage. */
 static void marks_of_freed_snapshots_are_no_damage(void **state)
 {
@@ -289,7 +340,8 @@ static void marks_of_freed_snapshots_are_no_damage(void **state)
     assert_checked(&l);
     assert_int_equal(l.list.count, 2);
     assert_int_equal(l.trash.count, 0);
-    assert_ok(vault_marks_remove(l.w.v, 1, e));
+    assert_int_equal(free_expired(&l), 0);
+    assert_int_equal(marks_left(&l), 0);
     assert_checked(&l);
     backup(&l.w, 0, 100, 110); /* the chain goes on */
     assert_checked(&l);
@@ -326,6 +378,68 @@ static void a_forgetting_that_crosses_a_protection_is_void(void **state)
         clear_marks(&l);
     }
     sign_key_done(&key);
+    life_close(&l);
+}
+
+/* Z1: who protects removes what crossed him, so that nothing of it is left when the
+ * protection ends. */
+static void who_protects_removes_a_forgetting_that_crossed_him(void **state)
+{
+    (void)state;
+    struct sign_key key = {0};
+    struct life l;
+    life_open(&l, 2);
+    assert_ok(keeper_load(l.w.v, &key, e));
+    for (size_t i = 0; i < 2; i++) {
+        struct mark_fields protect = life_mark(&l, i, i ? MARK_HOLD : MARK_LOCK);
+        struct mark_fields forgotten = life_mark(&l, i, MARK_FORGOTTEN);
+        put_mark(&l, vault_get_info(l.w.v), &protect, &key, i + 1);
+        put_mark(&l, vault_get_info(l.w.v), &forgotten, &key, i + 1);
+    }
+    assert_int_equal(marks_left(&l), 4);
+    assert_ok(vault_lock(l.w.v, &l.list.items[0], l.now.realtime_ns + 2 * DAY, e));
+    assert_ok(vault_hold(l.w.v, &l.list.items[1], "again", e));
+    assert_int_equal(marks_left(&l), 4); /* two protections of each */
+    sign_key_done(&key);
+    life_close(&l);
+}
+
+/* Two who lock at once: the longer one counts, whichever was later. */
+static void of_two_locks_the_longer_one_counts(void **state)
+{
+    (void)state;
+    struct sign_key key = {0};
+    struct life l;
+    life_open(&l, 1);
+    assert_ok(keeper_load(l.w.v, &key, e));
+    struct mark_fields m = life_mark(&l, 0, MARK_LOCK);
+    m.until_ns += 5 * DAY;
+    put_mark(&l, vault_get_info(l.w.v), &m, &key, 1);
+    m.made_ns++;
+    m.until_ns -= 3 * DAY;
+    put_mark(&l, vault_get_info(l.w.v), &m, &key, 1);
+    life_look(&l);
+    assert_int_equal(l.list.items[0].locked_until_ns, l.now.realtime_ns + 6 * DAY);
+    sign_key_done(&key);
+    life_close(&l);
+}
+
+/* Y2: a mark that cannot be read may be a lock or a hold: what was forgotten lives. */
+static void a_damaged_mark_brings_back_what_was_forgotten(void **state)
+{
+    (void)state;
+    struct life l;
+    life_open(&l, 2);
+    assert_int_equal(forget_one(&l, 0), 1);
+    assert_ok(store_put(l.w.store, "marks/0000000000000001-0000000000000000", "rot", 3, e));
+    life_look(&l);
+    assert_int_equal(l.trash.count, 0);
+    assert_true(l.list.items[0].doubtful);
+    assert_int_equal(forget_one(&l, 0), 0);
+    pass(&l, 30 * DAY);
+    assert_int_equal(free_expired(&l), 0);
+    assert_ok(store_remove(l.w.store, "marks/0000000000000001-0000000000000000", e));
+    assert_int_equal(free_expired(&l), 1); /* somebody has looked */
     life_close(&l);
 }
 
@@ -375,8 +489,12 @@ int main(void)
         cmocka_unit_test(tags_have_limits),
         cmocka_unit_test(damaged_marks_make_nothing_forgettable),
         cmocka_unit_test(forged_marks_do_nothing),
+        cmocka_unit_test(what_is_over_is_freed_and_nothing_else),
         cmocka_unit_test(marks_of_freed_snapshots_are_no_damage),
         cmocka_unit_test(a_forgetting_that_crosses_a_protection_is_void),
+        cmocka_unit_test(who_protects_removes_a_forgetting_that_crossed_him),
+        cmocka_unit_test(of_two_locks_the_longer_one_counts),
+        cmocka_unit_test(a_damaged_mark_brings_back_what_was_forgotten),
         cmocka_unit_test(damaged_rules_stop_all_forgetting),
     };
     return cmocka_run_group_tests_name("vault/marks", tests, NULL, NULL);

@@ -134,6 +134,54 @@ static void power_cuts_lose_nothing_that_was_done(void **state)
     life_close(&l);
 }
 
+/* E2, E3: a power cut in a collection brings the snapshot back into the trash, or frees it. */
+static void a_freeing_that_is_cut_off_makes_nothing_living(void **state)
+{
+    (void)state;
+    struct life l;
+    bool crashed = true;
+    life_open(&l, 4);
+    assert_int_equal(forget_one(&l, 2), 1);
+    assert_int_equal(forget_one(&l, 0), 1);
+    pass(&l, 8 * DAY);
+    for (uint64_t crash_at = 1; crashed; crash_at++) {
+        struct store *trial, *layer, *after;
+        struct vault *v = NULL;
+        struct gc_options o = {.max_unused = 0.05, .max_rewrite = UINT64_MAX};
+        struct gc_result out = {0};
+        struct err why = ERR_INIT;
+        assert_ok(store_mem_power_cut(l.w.store, 1, STORE_CUT_KEPT, &trial, e));
+        assert_ok(store_fault_open(trial, &layer, e));
+        struct store_fault_plan plan = {.crash_at = crash_at};
+        store_fault_plan(layer, &plan);
+        int rc = vault_open(layer, &v, &why) || vault_clock_look(v, &o.clock, &why) ||
+                 vault_gc(v, &o, &out, &why);
+        crashed = store_fault_crashed(layer);
+        assert_true(crashed || (!rc && out.expired == 2));
+        vault_close(v);
+        store_close(layer);
+        for (uint64_t seed = 0; seed < 8; seed++) {
+            enum store_cut cut = seed < 2 ? cuts[seed] : STORE_CUT_MIXED;
+            struct snapshot_list all;
+            assert_ok(store_mem_power_cut(trial, seed + crash_at * 10, cut, &after, e));
+            v = NULL;
+            assert_ok(vault_open(after, &v, e));
+            assert_ok(vault_snapshots(v, &all, NULL, NULL, e));
+            assert_int_equal(all.count, 2);
+            assert_int_equal(all.items[0].seq, 2);
+            assert_int_equal(all.items[1].seq, 4);
+            snapshot_list_done(&all);
+            assert_ok(vault_snapshots_trash(v, &all, NULL, NULL, e));
+            assert_true(all.count <= 2 && (rc || out.expired < 2 || all.count == 0));
+            snapshot_list_done(&all);
+            vault_close(v);
+            store_close(after);
+        }
+        store_close(trial);
+    }
+    life_close(&l);
+}
+
 /* Each operation fails once, early or late: reported, and nothing is half said. */
 static void single_failures_are_reported(void **state)
 {
@@ -148,7 +196,8 @@ static void single_failures_are_reported(void **state)
             struct err why = ERR_INIT;
             assert_ok(store_mem_power_cut(l.w.store, 1, STORE_CUT_KEPT, &trial, e));
             assert_ok(store_fault_open(trial, &layer, e));
-            struct store_fault_plan plan = {.fail_at = fail_at, .fail_errno = EIO, .fail_late = late};
+            struct store_fault_plan plan = {
+                .fail_at = fail_at, .fail_errno = EIO, .fail_late = late};
             store_fault_plan(layer, &plan);
             unsigned done = run_steps(layer, l.now.realtime_ns, &why);
             over = store_fault_counts(layer).ops[0] < fail_at;
@@ -239,8 +288,8 @@ static int race(struct world *w, struct shared *sh, bool forgets, int64_t now)
 
 static struct shared *share(void)
 {
-    struct shared *sh = mmap(NULL, sizeof *sh, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                             -1, 0);
+    struct shared *sh =
+        mmap(NULL, sizeof *sh, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pthread_barrierattr_t attr;
     assert_true(sh != MAP_FAILED);
     assert_int_equal(pthread_barrierattr_init(&attr), 0);
@@ -348,6 +397,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(power_cuts_lose_nothing_that_was_done),
+        cmocka_unit_test(a_freeing_that_is_cut_off_makes_nothing_living),
         cmocka_unit_test(single_failures_are_reported),
         cmocka_unit_test(failed_allocations_are_reported),
         cmocka_unit_test(a_forgetting_and_a_protection_of_two_processes_cross),

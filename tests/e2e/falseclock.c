@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Preloaded into the program by tests: another time.
+ *   ABRI_TEST_PASSED=SECONDS  so much time has passed, for all clocks;
+ *   ABRI_TEST_MOVED=SECONDS   somebody moved the real clock by so much.
+ */
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef int gettime_function(clockid_t id, struct timespec *t);
+
+static time_t seconds_of(const char *variable)
+{
+    const char *text = getenv(variable);
+    return text ? (time_t)strtoll(text, NULL, 10) : 0;
+}
+
+__attribute__((visibility("default"))) int clock_gettime(clockid_t id, struct timespec *t)
+{
+    gettime_function *real;
+    void *p = dlsym(RTLD_NEXT, "clock_gettime");
+    memcpy(&real, &p, sizeof real);
+    int rc = real(id, t);
+    if (rc == 0 && (id == CLOCK_REALTIME || id == CLOCK_BOOTTIME))
+        t->tv_sec += seconds_of("ABRI_TEST_PASSED");
+    if (rc == 0 && id == CLOCK_REALTIME)
+        t->tv_sec += seconds_of("ABRI_TEST_MOVED");
+    return rc;
+}
