@@ -35,6 +35,7 @@ struct cli {
 
     char passphrase[PASSPHRASE_MAX]; /* of the environment; locked in memory */
     bool has_passphrase;
+    bool file_from_environment; /* global.passphrase_file is of ABRI_PASSPHRASE_FILE */
     bool prompted; /* somebody typed it */
 };
 
@@ -63,6 +64,7 @@ struct command {
 extern const struct command cmd_backup, cmd_cat, cmd_check, cmd_clock, cmd_diff, cmd_find, cmd_floor,
     cmd_forget, cmd_gc, cmd_help, cmd_hold, cmd_init, cmd_lock, cmd_ls, cmd_restore, cmd_snapshots,
     cmd_stats, cmd_tag, cmd_undelete, cmd_version;
+extern const struct command cmd_config, cmd_doctor;
 extern const struct command *const commands[]; /* in the order of `abri help`; ends with NULL */
 const struct command *command_find(const char *name);
 extern const struct option_spec global_options[];
