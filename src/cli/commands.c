@@ -44,6 +44,21 @@ const struct command *command_find(const char *name)
     return NULL;
 }
 
+const struct command *command_at(size_t i)
+{
+    for (size_t c = 0; commands[c]; c++) {
+        if (!commands[c]->verbs) {
+            if (i-- == 0)
+                return commands[c];
+            continue;
+        }
+        for (size_t v = 0; commands[c]->verbs[v]; v++)
+            if (i-- == 0)
+                return commands[c]->verbs[v];
+    }
+    return NULL;
+}
+
 int command_expect_words(const struct command *cmd, const struct words *w, size_t min, size_t max,
                          struct err *e)
 {
