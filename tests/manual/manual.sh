@@ -3,7 +3,7 @@
 # manual.sh ABRI MAN-DIR BASH ZSH FISH: man pages and completions know exactly the
 # commands and options that --help shows, and are well made.
 set -u
-ABRI=$1 MAN=$2 BASH_FILE=$3 ZSH_FILE=$4 FISH_FILE=$5
+ABRI=$(realpath "$1") MAN=$(realpath "$2") BASH_FILE=$(realpath "$3") ZSH_FILE=$(realpath "$4") FISH_FILE=$(realpath "$5")
 here=$(cd "$(dirname "$0")" && pwd)
 T=$(mktemp -d "${TMPDIR:-/tmp}/abri-manual-XXXXXX") || exit 99
 trap 'rm -rf "$T"' EXIT
