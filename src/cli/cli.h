@@ -35,6 +35,7 @@ struct cli {
 
     char passphrase[PASSPHRASE_MAX]; /* of the environment; locked in memory */
     bool has_passphrase;
+    bool file_from_environment; /* global.passphrase_file is of ABRI_PASSPHRASE_FILE */
     bool prompted; /* somebody typed it */
 };
 
@@ -54,6 +55,9 @@ struct command {
     size_t option_count;
     size_t args_bytes; /* of the struct that the options fill, zeroed before */
     int (*run)(struct cli *c, const void *args, const struct words *w, struct err *e);
+    /* A command that is a group ("key") has only names, summary, description and
+     * these, which end with NULL; their names hold the group's ("key add"). */
+    const struct command *const *verbs;
 };
 
 /* For tables: where an option of `struct type` is stored. */
@@ -63,8 +67,11 @@ struct command {
 extern const struct command cmd_backup, cmd_cat, cmd_check, cmd_clock, cmd_diff, cmd_find, cmd_floor,
     cmd_forget, cmd_gc, cmd_help, cmd_hold, cmd_init, cmd_lock, cmd_ls, cmd_restore, cmd_snapshots,
     cmd_stats, cmd_tag, cmd_undelete, cmd_version;
+extern const struct command cmd_config, cmd_doctor;
 extern const struct command *const commands[]; /* in the order of `abri help`; ends with NULL */
 const struct command *command_find(const char *name);
+/* Every command that runs, groups' verbs in place of groups: 0, 1, … until NULL. */
+const struct command *command_at(size_t i);
 extern const struct option_spec global_options[];
 extern const size_t global_option_count;
 
@@ -196,6 +203,8 @@ void help_overview(FILE *f);
 void help_command(FILE *f, const struct command *cmd);
 /* "exit-codes", "environment", …; false if there is no such topic. */
 bool help_topic(FILE *f, const char *name);
+/* The names of topics: 0, 1, … until NULL. */
+const char *help_topic_at(size_t i, const char **summary_out);
 void help_topic_list(FILE *f);
 
 struct exit_code {

@@ -8,6 +8,7 @@ const struct command *const commands[] = {
     &cmd_init, &cmd_backup, &cmd_snapshots, &cmd_ls, &cmd_diff, &cmd_find, &cmd_cat, &cmd_stats,
     &cmd_restore, &cmd_check,
     &cmd_forget, &cmd_undelete, &cmd_lock, &cmd_hold, &cmd_tag, &cmd_floor, &cmd_clock, &cmd_gc,
+    &cmd_doctor, &cmd_config,
     &cmd_help, &cmd_version, NULL,
 };
 
@@ -40,6 +41,21 @@ const struct command *command_find(const char *name)
     for (size_t i = 0; commands[i]; i++)
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
+    return NULL;
+}
+
+const struct command *command_at(size_t i)
+{
+    for (size_t c = 0; commands[c]; c++) {
+        if (!commands[c]->verbs) {
+            if (i-- == 0)
+                return commands[c];
+            continue;
+        }
+        for (size_t v = 0; commands[c]->verbs[v]; v++)
+            if (i-- == 0)
+                return commands[c]->verbs[v];
+    }
     return NULL;
 }
 

@@ -85,6 +85,14 @@ void help_topic_list(FILE *f)
         fprintf(f, "  %-16s %s\n", topics[i].name, topics[i].summary);
 }
 
+const char *help_topic_at(size_t i, const char **summary_out)
+{
+    if (i >= TOPIC_COUNT)
+        return NULL;
+    *summary_out = topics[i].summary;
+    return topics[i].name;
+}
+
 bool help_topic(FILE *f, const char *name)
 {
     for (size_t i = 0; i < TOPIC_COUNT; i++) {

@@ -33,7 +33,8 @@ int passphrase_take(struct cli *c, struct err *e)
                            PASSPHRASE_MAX - 1);
         c->has_passphrase = true;
     }
-    if (file && !c->global.passphrase_file)
+    c->file_from_environment = file && !c->global.passphrase_file;
+    if (c->file_from_environment)
         c->global.passphrase_file = file; /* stays valid: unsetenv frees nothing */
     (void)unsetenv("ABRI_PASSPHRASE_FILE");
     return 0;

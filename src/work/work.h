@@ -22,6 +22,10 @@ struct work_dirs {
     const char *cache;  /* <cache>/<vault id>/…; NULL: work without a cache */
 };
 
+/* Where this machine keeps its key for a vault. */
+MUST_CHECK int writer_key_path(const struct work_dirs *dirs, const uint8_t vault_id[UID_BYTES],
+                               char *out, size_t cap, struct err *e);
+
 /* Asks for the passphrase: fills `out` (NUL-terminated, wiped by the caller).
  * ERR_PASSPHRASE if there is nobody to ask. */
 #define PASSPHRASE_MAX 1024

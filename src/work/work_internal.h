@@ -71,8 +71,5 @@ void cache_writer_abort(struct cache_writer *w);
 
 /* The host's name, in `out`. */
 void work_host_name(char out[256]);
-/* Where this machine keeps its key for a vault. */
-MUST_CHECK int writer_key_path(const struct work_dirs *dirs, const uint8_t vault_id[UID_BYTES],
-                               char *out, size_t cap, struct err *e);
 
 #endif

@@ -16,6 +16,8 @@ echo was-file >"$S/b/type"
 ln -s here "$S/b/link"
 echo gone >"$S/gone/below/file"
 settle
+backup_json "$S" # makes the files of the bench: its directory is in the snapshot, too
+settle
 backup_json "$S"
 first=$(field summary snapshot_id)
 

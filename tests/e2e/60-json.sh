@@ -72,6 +72,10 @@ echo more >"$T/r/$bad-more"
 json 0 restore "$id:$T/src" -t "$T/r" --delete
 expect_equal "$(jq -r 'select(.message_type == "deleted") | .path_b64' "$T/out" | base64 -d)" "$bad-more"
 expect_equal "$(field summary deleted)" 1
+"$ABRI" --json doctor >"$T/out" 2>"$T/err" || true
+all_json
+json 0 config show
+expect_equal "$(jq -r 'select(.name == "vault") | .from' "$T/out")" ABRI_VAULT
 json 0 check --read-data
 expect_equal "$(field summary damaged)" 0
 json 0 version

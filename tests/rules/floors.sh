@@ -126,6 +126,7 @@ BEGIN {
     assign(6, "wire remote server")
     assign(7, "fleet")
     assign(8, "cli daemon")
+    assign(9, "manual")
     only["sign"] = "base"
     only["store"] = "base"
     only["vault"] = "base policy sign store"
