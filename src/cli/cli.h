@@ -17,7 +17,7 @@
 /* ---- state of one run -------------------------------------------------------- */
 
 struct global_args {
-    const char *vault, *passphrase_file, *cache_dir;
+    const char *vault, *passphrase_file, *key_file, *cache_dir;
     bool no_cache, json, quiet, verbose, help, version;
 };
 
@@ -35,6 +35,10 @@ struct cli {
 
     char passphrase[PASSPHRASE_MAX]; /* of the environment; locked in memory */
     bool has_passphrase;
+    char new_passphrase[PASSPHRASE_MAX]; /* likewise */
+    bool has_new_passphrase;
+    char kept[PASSPHRASE_MAX]; /* what opened the vault, if keep_passphrase */
+    bool keep_passphrase;
     bool prompted; /* somebody typed it */
 };
 
@@ -54,6 +58,9 @@ struct command {
     size_t option_count;
     size_t args_bytes; /* of the struct that the options fill, zeroed before */
     int (*run)(struct cli *c, const void *args, const struct words *w, struct err *e);
+    /* A command that is a group ("key") has only names, summary, description and
+     * these, which end with NULL; their names hold the group's ("key add"). */
+    const struct command *const *verbs;
 };
 
 /* For tables: where an option of `struct type` is stored. */
@@ -62,9 +69,21 @@ struct command {
 
 extern const struct command cmd_backup, cmd_cat, cmd_check, cmd_clock, cmd_diff, cmd_find, cmd_floor,
     cmd_forget, cmd_gc, cmd_help, cmd_hold, cmd_init, cmd_lock, cmd_ls, cmd_restore, cmd_snapshots,
-    cmd_stats, cmd_tag, cmd_undelete, cmd_version;
+    cmd_stats, cmd_key, cmd_tag, cmd_undelete, cmd_version,
+    cmd_writer;
+extern const struct command cmd_key_list, cmd_key_add, cmd_key_passwd, cmd_key_remove,
+    cmd_key_rotate, cmd_key_reseal, cmd_key_sheet, cmd_key_split, cmd_key_combine,
+    cmd_key_export_public, cmd_key_generate;
+extern const struct command cmd_writer_list, cmd_writer_add, cmd_writer_import, cmd_writer_revoke;
 extern const struct command *const commands[]; /* in the order of `abri help`; ends with NULL */
 const struct command *command_find(const char *name);
+/* The verb of a group that is called so, or NULL. */
+const struct command *command_find_verb(const struct command *group, const char *name);
+/* Either, with `group` NULL for a command; ERR_USAGE names what is near. */
+MUST_CHECK int command_choose(const struct command *group, const char *name,
+                              const struct command **out, struct err *e);
+/* Every command that runs, groups' verbs in place of groups: 0, 1, … until NULL. */
+const struct command *command_at(size_t i);
 extern const struct option_spec global_options[];
 extern const size_t global_option_count;
 
@@ -79,6 +98,8 @@ MUST_CHECK int cli_location(struct cli *c, const char **out, struct err *e);
 MUST_CHECK int cli_open(struct cli *c, struct access *out, struct err *e);
 /* Asks again (three times in all) if somebody mistyped. */
 MUST_CHECK int cli_open_reader(struct cli *c, struct access *out, struct err *e);
+/* The same, and may change keys and writers. */
+MUST_CHECK int cli_open_owner(struct cli *c, struct access *out, struct err *e);
 
 /* ---- snapshots, without a key --------------------------------------------------------- */
 
@@ -117,6 +138,10 @@ bool passphrase_available(const struct cli *c);
 /* Both are a work_ask; arg is the struct cli. */
 int passphrase_ask(void *arg, char out[PASSPHRASE_MAX], struct err *e);
 int passphrase_ask_new(void *arg, char out[PASSPHRASE_MAX], struct err *e); /* twice, not empty */
+/* For a further passphrase: from `file` (if not NULL), ABRI_NEW_PASSPHRASE, or
+ * typed twice. */
+MUST_CHECK int passphrase_ask_further(struct cli *c, const char *file, char out[PASSPHRASE_MAX],
+                                      struct err *e);
 /* Reads one line of at most PASSPHRASE_MAX − 1 bytes, echo off, restored
  * whatever happens. ERR_PASSPHRASE if there is no terminal. */
 MUST_CHECK int prompt_secret(const char *question, char out[PASSPHRASE_MAX], struct err *e);
@@ -194,6 +219,7 @@ void short_id(const uint8_t id[ID_BYTES], char out[SHORT_ID_BYTES]);
 
 void help_overview(FILE *f);
 void help_command(FILE *f, const struct command *cmd);
+void help_group(FILE *f, const struct command *group);
 /* "exit-codes", "environment", …; false if there is no such topic. */
 bool help_topic(FILE *f, const char *name);
 void help_topic_list(FILE *f);
