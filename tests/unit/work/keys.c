@@ -87,14 +87,24 @@ static int run_passwd(struct access *a, struct err *e)
     return work_key_passwd(a, &after, name, e);
 }
 
-static int run_rotate(struct access *a, struct err *e)
+static int rotate_to(struct access *a, const struct new_passphrase *p, struct err *e)
 {
     char name[KEY_NAME_BYTES];
     uint64_t dropped;
     struct reseal_result r;
-    if (work_key_rotate(a, &after, NULL, NULL, name, &dropped, &r, e))
+    if (work_key_rotate(a, p, NULL, NULL, name, &dropped, &r, e))
         return -1;
     return r.failed ? err_set(e, ERR_DAMAGED, "a session failed") : 0;
+}
+
+static int run_rotate(struct access *a, struct err *e)
+{
+    return rotate_to(a, &after, e);
+}
+
+static int run_rotate_same(struct access *a, struct err *e)
+{
+    return rotate_to(a, &(struct new_passphrase){.text = BEFORE}, e);
 }
 
 static int run_add_recipient(struct access *a, struct err *e)
@@ -149,6 +159,18 @@ static bool escrow_opens(struct run *r, const char *vault)
     return opens;
 }
 
+/* What wraps a key that was replaced is gone. */
+static void must_wrap_no_retired(struct access *a)
+{
+    struct key_listing l = {0};
+    struct err e = ERR_INIT;
+    assert_ok(work_key_list(a, NULL, &l, &e), &e);
+    for (size_t i = 0; i < l.count; i++)
+        for (uint32_t j = 0; j < a->retired->count; j++)
+            assert_memory_not_equal(l.items[i].info.public_key, a->retired->keys[j].public_key, 32);
+    key_listing_done(&l);
+}
+
 static void must_be_clean(struct access *a)
 {
     struct check_options o = {.read_data = true, .subset = 1};
@@ -171,6 +193,7 @@ static void go_on(struct run *r, const char *vault, const char *passphrase)
     assert_ok(work_reseal(&a, NULL, NULL, &again, &e), &e);
     assert_int_equal(again.resealed + again.removed, 0);
     must_be_clean(&a);
+    must_wrap_no_retired(&a);
     bool escrowed = false;
     for (uint32_t i = 0; i < a.recipients.count; i++)
         escrowed = escrowed || memcmp(a.recipients.public_keys[i], escrow->public_key, 32) == 0;
@@ -291,6 +314,14 @@ static void test_a_new_recovery_key(void **state)
 {
     (void)state;
     everywhere(&(struct change){.name = "rotate", .run = run_rotate});
+}
+
+/* Old key and new are wrapped by one passphrase for a while: the right one counts. */
+static void test_a_new_recovery_key_behind_the_same_passphrase(void **state)
+{
+    (void)state;
+    everywhere(&(struct change){.name = "rotate, one passphrase", .run = run_rotate_same,
+                                .keeps_before = true});
 }
 
 static void test_a_new_recovery_key_beside_another_recipient(void **state)
@@ -427,6 +458,7 @@ int main(void)
         cmocka_unit_test(test_another_passphrase),
         cmocka_unit_test(test_a_changed_passphrase),
         cmocka_unit_test(test_a_new_recovery_key),
+        cmocka_unit_test(test_a_new_recovery_key_behind_the_same_passphrase),
         cmocka_unit_test(test_a_new_recovery_key_beside_another_recipient),
         cmocka_unit_test(test_another_recipient),
         cmocka_unit_test(test_one_recipient_less),
