@@ -166,3 +166,25 @@ expect_grep 'Usage: abri key remove' "$T/out"
 expect_status 2 "$ABRI" help key nothing
 expect_status 2 "$ABRI" help backup add
 expect_status 0 "$ABRI" key -r "$T/old-vault" list
+
+step 'new keys beside backups'
+rm -rf "$T/vault" "$T/config" "$T/cache"
+export ABRI_PASSPHRASE='correct horse'
+make_vault
+for round in 1 2 3 4; do
+    for side in a b; do
+        mkdir -p "$T/busy/$side"
+        head -c 200000 /dev/urandom >"$T/busy/$side/$round"
+        "$ABRI" --no-cache backup -q "$T/busy/$side" >"$T/$side.out" 2>&1 &
+        eval "pid_$side=$!"
+    done
+    expect_status 0 "$ABRI" key rotate
+    wait "$pid_a" || { cat "$T/a.out" >&2; fail 'a backup beside a rotation'; }
+    wait "$pid_b" || { cat "$T/b.out" >&2; fail 'a backup beside a rotation'; }
+done
+expect_status 0 "$ABRI" key rotate
+expect_equal "$(ls "$T/vault/sessions" | wc -l)" 0 'originals that are left'
+expect_status 0 "$ABRI" --json snapshots
+expect_equal "$(grep -c '"message_type":"snapshot"' "$T/out")" 8
+expect_status 0 "$ABRI" check --read-data
+expect_status 0 "$ABRI" restore "latest:$T/busy" -t "$T/busy-back"

@@ -3,6 +3,8 @@
 # A vault whose passphrase is lost comes back from a sheet or from any K of N
 # shares, printed, scanned or typed; what is wrong with one is said in a line.
 . "$(dirname "$0")/lib.sh"
+ABRI=$(realpath "$ABRI")
+reader=$(realpath "$(dirname "$0")/../../tools/second-reader")
 
 mkdir "$T/src"
 echo content >"$T/src/file"
@@ -158,7 +160,7 @@ done
 
 step 'a share of a forger is found out'
 if /usr/bin/python3 -c 'import nacl, cryptography, zstandard' 2>/dev/null; then
-    /usr/bin/python3 - "$(dirname "$0" | sed "s|^[^/]|$OLDPWD/&|")/../../tools/second-reader" share-2.txt >forged <<'END'
+    /usr/bin/python3 - "$reader" share-2.txt >forged <<'END'
 import importlib.machinery, importlib.util, re, sys
 sys.dont_write_bytecode = True
 loader = importlib.machinery.SourceFileLoader("reader", sys.argv[1])
