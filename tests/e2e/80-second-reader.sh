@@ -24,6 +24,7 @@ same() {
     rsync -aHAXSn --checksum --itemize-changes --delete "$1/" "$T/back$T/src/" >"$T/diff" 2>&1 || fail rsync
     [ ! -s "$T/diff" ] || { head -n 20 "$T/diff" >&2; fail "$2 differs"; }
 }
+lists() { expect_status 0 "$reader" "$T/vault" list; }
 snapshot() { sed -n 's/^snapshot \(.*\) saved/\1/p' "$T/out"; }
 
 make_vault
@@ -56,24 +57,22 @@ expect_status 0 env ABRI_NEW_PASSPHRASE=unused "$ABRI" key add --label unused
 expect_status 0 "$ABRI" key generate "$T/escrow"
 cp "$T/out" "$T/escrow.pub"
 expect_status 0 "$ABRI" key add --recipient "$T/escrow.pub"
-same "$T/src" latest
+lists # opens every root, and so every session
 cp -a "$T/vault/resealed" "$T/vault/recipients" "$T/vault/keys" "$T/" # to be put back
 expect_status 0 "$ABRI" key rotate
 same "$T/src" "$second"
-same "$T/before" "$first"
 expect_status 1 env ABRI_PASSPHRASE=unused "$reader" "$T/vault" list
 cp "$T/keys/"* "$T/vault/keys/" # what opens nothing is passed over
-same "$T/src" latest
+lists
 rm -r "$T/vault/resealed" # what is sealed for a retired key opens by it
 cp -a "$T/resealed" "$T/vault/resealed"
-same "$T/before" "$first"
+lists
 
 step 'a successor, and a record that is refused'
 expect_status 0 "$ABRI" --json writer list
 writer=$(field writer id)
 expect_status 0 "$ABRI" writer add --replace --successor-of "$writer"
 expect_status 0 "$ABRI" backup "$T/src"
-same "$T/src" latest
 expect_status 0 "$ABRI" --json writer list
 expect_status 0 "$ABRI" writer revoke "$(jq -r 'select(.here) | .id' "$T/out")"
 mv "$T/vault/revoked" "$T/held"
