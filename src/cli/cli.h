@@ -17,7 +17,7 @@
 /* ---- state of one run -------------------------------------------------------- */
 
 struct global_args {
-    const char *vault, *passphrase_file, *cache_dir;
+    const char *vault, *passphrase_file, *key_file, *cache_dir;
     bool no_cache, json, quiet, verbose, help, version;
 };
 
@@ -36,6 +36,10 @@ struct cli {
     char passphrase[PASSPHRASE_MAX]; /* of the environment; locked in memory */
     bool has_passphrase;
     bool file_from_environment; /* global.passphrase_file is of ABRI_PASSPHRASE_FILE */
+    char new_passphrase[PASSPHRASE_MAX]; /* likewise */
+    bool has_new_passphrase;
+    char kept[PASSPHRASE_MAX]; /* what opened the vault, if keep_passphrase */
+    bool keep_passphrase;
     bool prompted; /* somebody typed it */
 };
 
@@ -66,10 +70,19 @@ struct command {
 
 extern const struct command cmd_backup, cmd_cat, cmd_check, cmd_clock, cmd_diff, cmd_find, cmd_floor,
     cmd_forget, cmd_gc, cmd_help, cmd_hold, cmd_init, cmd_lock, cmd_ls, cmd_restore, cmd_snapshots,
-    cmd_stats, cmd_tag, cmd_undelete, cmd_version;
+    cmd_key, cmd_stats, cmd_tag, cmd_undelete, cmd_version, cmd_writer;
 extern const struct command cmd_config, cmd_doctor;
+extern const struct command cmd_key_list, cmd_key_add, cmd_key_passwd, cmd_key_remove,
+    cmd_key_rotate, cmd_key_reseal, cmd_key_sheet, cmd_key_split, cmd_key_combine,
+    cmd_key_export_public, cmd_key_generate;
+extern const struct command cmd_writer_list, cmd_writer_add, cmd_writer_import, cmd_writer_revoke;
 extern const struct command *const commands[]; /* in the order of `abri help`; ends with NULL */
 const struct command *command_find(const char *name);
+/* The verb of a group that is called so, or NULL. */
+const struct command *command_find_verb(const struct command *group, const char *name);
+/* Either, with `group` NULL for a command; ERR_USAGE names what is near. */
+MUST_CHECK int command_choose(const struct command *group, const char *name,
+                              const struct command **out, struct err *e);
 /* Every command that runs, groups' verbs in place of groups: 0, 1, … until NULL. */
 const struct command *command_at(size_t i);
 extern const struct option_spec global_options[];
@@ -86,6 +99,8 @@ MUST_CHECK int cli_location(struct cli *c, const char **out, struct err *e);
 MUST_CHECK int cli_open(struct cli *c, struct access *out, struct err *e);
 /* Asks again (three times in all) if somebody mistyped. */
 MUST_CHECK int cli_open_reader(struct cli *c, struct access *out, struct err *e);
+/* The same, and may change keys and writers. */
+MUST_CHECK int cli_open_owner(struct cli *c, struct access *out, struct err *e);
 
 /* ---- snapshots, without a key --------------------------------------------------------- */
 
@@ -124,6 +139,10 @@ bool passphrase_available(const struct cli *c);
 /* Both are a work_ask; arg is the struct cli. */
 int passphrase_ask(void *arg, char out[PASSPHRASE_MAX], struct err *e);
 int passphrase_ask_new(void *arg, char out[PASSPHRASE_MAX], struct err *e); /* twice, not empty */
+/* For a further passphrase: from `file` (if not NULL), ABRI_NEW_PASSPHRASE, or
+ * typed twice. */
+MUST_CHECK int passphrase_ask_further(struct cli *c, const char *file, char out[PASSPHRASE_MAX],
+                                      struct err *e);
 /* Reads one line of at most PASSPHRASE_MAX − 1 bytes, echo off, restored
  * whatever happens. ERR_PASSPHRASE if there is no terminal. */
 MUST_CHECK int prompt_secret(const char *question, char out[PASSPHRASE_MAX], struct err *e);
@@ -201,6 +220,7 @@ void short_id(const uint8_t id[ID_BYTES], char out[SHORT_ID_BYTES]);
 
 void help_overview(FILE *f);
 void help_command(FILE *f, const struct command *cmd);
+void help_group(FILE *f, const struct command *group);
 /* "exit-codes", "environment", …; false if there is no such topic. */
 bool help_topic(FILE *f, const char *name);
 /* The names of topics: 0, 1, … until NULL. */

@@ -8,8 +8,7 @@ const struct command *const commands[] = {
     &cmd_init, &cmd_backup, &cmd_snapshots, &cmd_ls, &cmd_diff, &cmd_find, &cmd_cat, &cmd_stats,
     &cmd_restore, &cmd_check,
     &cmd_forget, &cmd_undelete, &cmd_lock, &cmd_hold, &cmd_tag, &cmd_floor, &cmd_clock, &cmd_gc,
-    &cmd_doctor, &cmd_config,
-    &cmd_help, &cmd_version, NULL,
+    &cmd_key, &cmd_writer, &cmd_doctor, &cmd_config, &cmd_help, &cmd_version, NULL,
 };
 
 const struct option_spec global_options[] = {
@@ -19,6 +18,8 @@ const struct option_spec global_options[] = {
     {.name = "passphrase-file", .kind = OPTION_TEXT, .arg = "FILE",
      OPTION_AT(global_args, passphrase_file),
      .help = "read the passphrase from this file (or set ABRI_PASSPHRASE_FILE or ABRI_PASSPHRASE)"},
+    {.name = "key-file", .kind = OPTION_TEXT, .arg = "FILE", OPTION_AT(global_args, key_file),
+     .help = "open the vault with the recovery key in this file instead of a passphrase"},
     {.name = "cache-dir", .kind = OPTION_TEXT, .arg = "DIR", OPTION_AT(global_args, cache_dir),
      .help = "keep caches here (or set ABRI_CACHE_DIR)"},
     {.name = "no-cache", .kind = OPTION_FLAG, OPTION_AT(global_args, no_cache),
@@ -42,6 +43,36 @@ const struct command *command_find(const char *name)
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
     return NULL;
+}
+
+const struct command *command_find_verb(const struct command *group, const char *name)
+{
+    for (size_t i = 0; group->verbs[i]; i++)
+        if (strcmp(strrchr(group->verbs[i]->name, ' ') + 1, name) == 0)
+            return group->verbs[i];
+    return NULL;
+}
+
+int command_choose(const struct command *group, const char *name, const struct command **out,
+                   struct err *e)
+{
+    const struct command *const *list = group ? group->verbs : commands;
+    const char *names[64];
+    size_t count = 0;
+    const struct command *cmd = group ? command_find_verb(group, name) : command_find(name);
+    if (cmd) {
+        *out = cmd;
+        return 0;
+    }
+    for (; list[count] && count < 64; count++)
+        names[count] = group ? strrchr(list[count]->name, ' ') + 1 : list[count]->name;
+    const char *near = options_nearest(name, strlen(name), names, count);
+    const char *before = group ? group->name : "", *blank = group ? " " : "";
+    if (near)
+        return err_set(e, ERR_USAGE, "unknown command '%s%s%.64s': did you mean %s%s%s?", before,
+                       blank, name, before, blank, near);
+    return err_set(e, ERR_USAGE, "unknown command '%s%s%.64s': `abri help%s%s` lists them", before,
+                   blank, name, blank, before);
 }
 
 const struct command *command_at(size_t i)

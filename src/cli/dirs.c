@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where keys and caches live on this machine, and how commands open the vault
- * that the user named. */
+/* Where keys and caches live on this machine, and where the vault is that the
+ * user named. */
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -60,30 +60,4 @@ int cli_location(struct cli *c, const char **out, struct err *e)
         return err_set(e, ERR_USAGE, "which vault? Name it with --vault LOC, or set ABRI_VAULT");
     *out = location;
     return 0;
-}
-
-int cli_open(struct cli *c, struct access *out, struct err *e)
-{
-    const char *location;
-    if (cli_location(c, &location, e))
-        return -1;
-    return access_open(location, out, e);
-}
-
-int cli_open_reader(struct cli *c, struct access *out, struct err *e)
-{
-    for (int attempt = 1;; attempt++) {
-        struct access a = {0};
-        c->prompted = false;
-        if (cli_open(c, &a, e))
-            return -1;
-        if (access_as_reader(&a, passphrase_ask, c, e) == 0) {
-            *out = a;
-            return 0;
-        }
-        access_close(&a);
-        if (e->cls != ERR_PASSPHRASE || !c->prompted || attempt == 3)
-            return -1;
-        report_error(c, e);
-    }
 }

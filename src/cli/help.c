@@ -89,6 +89,17 @@ void help_command(FILE *f, const struct command *cmd)
         fprintf(f, "  %s\n      %s\n", cmd->examples[i].line, cmd->examples[i].what);
 }
 
+void help_group(FILE *f, const struct command *group)
+{
+    fprintf(f, "Usage: abri %s COMMAND [OPTION]… [WORD]…\n\n", group->name);
+    paragraphs(f, group->description);
+    fputs("\nCommands:\n", f);
+    for (size_t i = 0; group->verbs[i]; i++)
+        fprintf(f, "  %-22s %s\n", group->verbs[i]->name, group->verbs[i]->summary);
+    option_lines(f, "Options of every command:", global_options, global_option_count);
+    fprintf(f, "\n`abri help %s` tells all about one.\n", group->verbs[0]->name);
+}
+
 void help_overview(FILE *f)
 {
     fputs("Usage: abri COMMAND [OPTION]… [WORD]…\n\n", f);

@@ -79,24 +79,6 @@ static void cli_begin(struct cli *c, int argc, char **argv)
     signals_install(&c->progress.cancel);
 }
 
-static const struct command *find_command(const char *name, struct err *e)
-{
-    const char *names[32];
-    size_t count = 0;
-    const struct command *cmd = command_find(name);
-    if (cmd)
-        return cmd;
-    while (commands[count] && count < 32) {
-        names[count] = commands[count]->name;
-        count++;
-    }
-    const char *near = options_nearest(name, strlen(name), names, count);
-    (void)err_set(e, ERR_USAGE, near ? "unknown command '%.64s': did you mean %s?"
-                                     : "unknown command '%.64s': `abri help` lists them%s",
-                  name, near ? near : "");
-    return NULL;
-}
-
 static int run(struct cli *c, const struct command *cmd, const void *args,
                const struct words *w, struct err *e)
 {
@@ -129,16 +111,41 @@ static int run_command(struct cli *c, const struct command *cmd, int argc, char 
     return rc;
 }
 
+/* Options of every command may stand before the verb, too. */
+static int run_group(struct cli *c, const struct command *group, int argc, char **argv, int first,
+                     struct err *e)
+{
+    struct option_table globals = {
+        .specs = global_options, .count = global_option_count, .store = &c->global};
+    const struct command *verb;
+    int at;
+    if (options_parse(&globals, 1, argc, argv, first, true, NULL, &at, e))
+        return -1;
+    if (at < argc)
+        return command_choose(group, argv[at], &verb, e)
+                   ? -1
+                   : run_command(c, verb, argc, argv, at + 1, e);
+    if (c->global.help) {
+        help_group(stdout, group);
+        return 0;
+    }
+    return err_set(e, ERR_USAGE, "abri %s what? `abri help %s` lists its commands", group->name,
+                   group->name);
+}
+
 static int run_line(struct cli *c, int argc, char **argv, struct err *e)
 {
     struct option_table globals = {
         .specs = global_options, .count = global_option_count, .store = &c->global};
+    const struct command *cmd;
     int at;
     if (options_parse(&globals, 1, argc, argv, 1, true, NULL, &at, e))
         return -1;
     if (at < argc) {
-        const struct command *cmd = find_command(argv[at], e);
-        return cmd ? run_command(c, cmd, argc, argv, at + 1, e) : -1;
+        if (command_choose(NULL, argv[at], &cmd, e))
+            return -1;
+        return cmd->verbs ? run_group(c, cmd, argc, argv, at + 1, e)
+                          : run_command(c, cmd, argc, argv, at + 1, e);
     }
     if (c->global.version)
         return cmd_version.run(c, NULL, &(struct words){0}, e);

@@ -16,23 +16,34 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* Moves a variable into locked memory. */
+static int take_variable(const char *name, char out[PASSPHRASE_MAX], bool *has_out, struct err *e)
+{
+    char *text = getenv(name);
+    (void)mlock(out, PASSPHRASE_MAX); /* best effort: a limit may forbid it */
+    if (!text)
+        return 0;
+    size_t len = strlen(text);
+    bool fits = len < PASSPHRASE_MAX;
+    if (fits)
+        memcpy(out, text, len + 1);
+    seal_wipe(text, len); /* the environment's own memory, which /proc shows */
+    (void)unsetenv(name);
+    if (!fits)
+        return err_set(e, ERR_USAGE, "%s is longer than %d bytes", name, PASSPHRASE_MAX - 1);
+    *has_out = true;
+    return 0;
+}
+
 int passphrase_take(struct cli *c, struct err *e)
 {
     const char *file = getenv("ABRI_PASSPHRASE_FILE");
-    char *text = getenv("ABRI_PASSPHRASE");
-    (void)mlock(c->passphrase, sizeof c->passphrase); /* best effort: a limit may forbid it */
-    if (text) {
-        size_t len = strlen(text);
-        bool fits = len < sizeof c->passphrase;
-        if (fits)
-            memcpy(c->passphrase, text, len + 1);
-        seal_wipe(text, len); /* the environment's own memory, which /proc shows */
-        (void)unsetenv("ABRI_PASSPHRASE");
-        if (!fits)
-            return err_set(e, ERR_USAGE, "ABRI_PASSPHRASE is longer than %d bytes",
-                           PASSPHRASE_MAX - 1);
-        c->has_passphrase = true;
-    }
+    (void)mlock(c->kept, sizeof c->kept);
+    int rc = take_variable("ABRI_PASSPHRASE", c->passphrase, &c->has_passphrase, e);
+    if (take_variable("ABRI_NEW_PASSPHRASE", c->new_passphrase, &c->has_new_passphrase,
+                      rc ? NULL : e) ||
+        rc)
+        return -1;
     c->file_from_environment = file && !c->global.passphrase_file;
     if (c->file_from_environment)
         c->global.passphrase_file = file; /* stays valid: unsetenv frees nothing */
@@ -43,6 +54,8 @@ int passphrase_take(struct cli *c, struct err *e)
 void passphrase_forget(struct cli *c)
 {
     seal_wipe(c->passphrase, sizeof c->passphrase);
+    seal_wipe(c->new_passphrase, sizeof c->new_passphrase);
+    seal_wipe(c->kept, sizeof c->kept);
     c->has_passphrase = false;
 }
 
@@ -80,7 +93,7 @@ static int read_file(const char *name, char out[PASSPHRASE_MAX], struct err *e)
 
 bool passphrase_available(const struct cli *c)
 {
-    return c->global.passphrase_file || c->has_passphrase ||
+    return c->global.passphrase_file || c->global.key_file || c->has_passphrase ||
            (isatty(STDIN_FILENO) && prompt_possible());
 }
 
@@ -110,18 +123,22 @@ int passphrase_ask(void *arg, char out[PASSPHRASE_MAX], struct err *e)
         rc = prompt_secret("passphrase of the vault: ", out, e);
         c->prompted = rc == 0;
     }
-    return rc < 0 ? -1 : check_not_empty(out, e);
+    if (rc < 0 || check_not_empty(out, e))
+        return -1;
+    if (c->keep_passphrase)
+        memcpy(c->kept, out, strlen(out) + 1);
+    return 0;
 }
 
-static int ask_twice(char out[PASSPHRASE_MAX], struct err *e)
+static int ask_twice(const char *question, char out[PASSPHRASE_MAX], struct err *e)
 {
     char again[PASSPHRASE_MAX];
-    if (prompt_secret("passphrase for the new vault: ", out, e) || check_not_empty(out, e) ||
+    if (prompt_secret(question, out, e) || check_not_empty(out, e) ||
         prompt_secret("the same passphrase again: ", again, e))
         return -1;
     bool same = strcmp(out, again) == 0;
     seal_wipe(again, sizeof again);
-    return same ? 0 : err_set(e, ERR_USAGE, "the two passphrases differ: nothing was made");
+    return same ? 0 : err_set(e, ERR_USAGE, "the two passphrases differ: nothing was done");
 }
 
 int passphrase_ask_new(void *arg, char out[PASSPHRASE_MAX], struct err *e)
@@ -129,6 +146,21 @@ int passphrase_ask_new(void *arg, char out[PASSPHRASE_MAX], struct err *e)
     struct cli *c = arg;
     int rc = given(c, out, e);
     if (rc == 0)
-        return ask_twice(out, e);
+        return ask_twice("passphrase for the new vault: ", out, e);
     return rc < 0 ? -1 : check_not_empty(out, e);
+}
+
+int passphrase_ask_further(struct cli *c, const char *file, char out[PASSPHRASE_MAX],
+                           struct err *e)
+{
+    if (file)
+        return read_file(file, out, e) ? -1 : check_not_empty(out, e);
+    if (!c->has_new_passphrase && !(isatty(STDIN_FILENO) && prompt_possible()))
+        return err_set(e, ERR_PASSPHRASE,
+                       "no new passphrase and no terminal to ask at: give --new-passphrase-file FILE "
+                       "or set ABRI_NEW_PASSPHRASE");
+    if (!c->has_new_passphrase)
+        return ask_twice("new passphrase: ", out, e);
+    memcpy(out, c->new_passphrase, PASSPHRASE_MAX);
+    return check_not_empty(out, e);
 }

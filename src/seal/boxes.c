@@ -9,15 +9,23 @@
 
 int object_head(struct cursor *c, const char magic[8], const char *what, struct err *e)
 {
+    uint32_t version;
+    return sealed_head_versions(c, magic, SEAL_FORMAT, &version, what, e);
+}
+
+int sealed_head_versions(struct cursor *c, const char magic[8], uint32_t newest,
+                         uint32_t *version_out, const char *what, struct err *e)
+{
     const uint8_t *m = cursor_bytes(c, 8);
     uint32_t version = cursor_u32(c);
     if (!m || memcmp(m, magic, 8) != 0)
         return err_set(e, ERR_DAMAGED, "%s: this is something else, or its head is damaged", what);
-    if (version > SEAL_FORMAT)
+    if (version > newest)
         return err_set(e, ERR_NEWER, "%s was written by a newer abri (format %u): update abri",
                        what, version);
     if (c->bad || version == 0)
         return err_set(e, ERR_DAMAGED, "%s: damaged version", what);
+    *version_out = version;
     return 0;
 }
 

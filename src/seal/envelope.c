@@ -25,9 +25,9 @@ void data_key_generate(struct data_key *k)
     seal_random(k->key, sizeof k->key);
 }
 
-static void commit_to(const struct data_key *k, uint8_t out[HASH_BYTES])
+void data_key_commit(const uint8_t key[SEAL_KEY_BYTES], uint8_t out[HASH_BYTES])
 {
-    seal_derive_raw("abri session commitment", k->key, SEAL_KEY_BYTES, out, HASH_BYTES);
+    seal_derive_raw("abri session commitment", key, SEAL_KEY_BYTES, out, HASH_BYTES);
 }
 
 int envelope_make(const struct data_key *k, const struct writer_key *w, const struct recipients *r,
@@ -35,7 +35,7 @@ int envelope_make(const struct data_key *k, const struct writer_key *w, const st
 {
     size_t start = out->len;
     uint8_t commitment[HASH_BYTES];
-    commit_to(k, commitment);
+    data_key_commit(k->key, commitment);
     buf_put(out, MAGIC, 8);
     buf_put_u32(out, SEAL_FORMAT);
     buf_put(out, w->vault_id, SEAL_UID_BYTES);
@@ -66,7 +66,7 @@ static int open_into(const void *p, size_t len, const uint8_t vault_id[SEAL_UID_
     if (cursor_check(&c, true, what, e))
         return -1;
     uint8_t actual[HASH_BYTES];
-    commit_to(out, actual);
+    data_key_commit(out->key, actual);
     if (memcmp(vault, vault_id, SEAL_UID_BYTES) != 0 ||
         sodium_memcmp(actual, commitment, HASH_BYTES) != 0)
         return err_set(e, ERR_DAMAGED, "%s: the key is not the one that the session committed to",
@@ -86,4 +86,24 @@ int envelope_open(const void *p, size_t len, const uint8_t vault_id[SEAL_UID_BYT
         *out = *key;
     data_key_free(key);
     return rc;
+}
+
+int envelope_recipients(const void *p, size_t len, const uint8_t vault_id[SEAL_UID_BYTES],
+                        struct recipients *out, struct err *e)
+{
+    struct recipients r = {0};
+    struct cursor c = cursor_of(p, len);
+    if (object_head(&c, MAGIC, what, e))
+        return -1;
+    const uint8_t *vault = cursor_bytes(&c, SEAL_UID_BYTES);
+    (void)cursor_bytes(&c, 2 * SEAL_UID_BYTES + HASH_BYTES);
+    if (boxes_open(&c, NULL, SEAL_KEY_BYTES, NULL, &r, what, e))
+        return -1;
+    (void)cursor_bytes(&c, SIGN_BYTES);
+    if (cursor_check(&c, true, what, e))
+        return -1;
+    if (memcmp(vault, vault_id, SEAL_UID_BYTES) != 0)
+        return err_set(e, ERR_DAMAGED, "%s: belongs to another vault", what);
+    *out = r;
+    return 0;
 }

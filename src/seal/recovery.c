@@ -8,11 +8,13 @@
 #include <string.h>
 
 #define MAGIC "abri.KEY"
+#define KEY_FORMAT 2 /* 1 had neither label nor time */
 #define KDF_ARGON2ID 1
 #define SALT_BYTES 16
 #define WRAPPED_BYTES 48
 #define PASSES_MAX 64
 #define MEMORY_KIB_MAX 4194304u
+static const char what[] = "recovery key";
 
 struct recovery_key *recovery_key_new(void)
 {
@@ -45,29 +47,39 @@ static int derive_kek(const char *passphrase, size_t len, const uint8_t salt[SAL
     return 0;
 }
 
-int recovery_wrap(const struct recovery_key *k, const uint8_t vault_id[SEAL_UID_BYTES],
-                  const char *passphrase, size_t len, struct kdf_cost cost, struct buf *out,
-                  struct err *e)
+/* What stands before the wrapped secret, all of it authenticated with it. */
+static void put_head(struct buf *out, const struct key_wrapping *w, const uint8_t *vault_id,
+                     const uint8_t salt[SALT_BYTES], const uint8_t public_key[32])
 {
-    if (!cost_is_valid(cost))
-        return err_set(e, ERR_USAGE, "passphrase cost: passes 1 to %u, memory 8 to %u KiB",
-                       PASSES_MAX, MEMORY_KIB_MAX);
-    uint8_t salt[SALT_BYTES];
-    seal_random(salt, sizeof salt);
-    size_t start = out->len;
     buf_put(out, MAGIC, 8);
-    buf_put_u32(out, SEAL_FORMAT);
+    buf_put_u32(out, KEY_FORMAT);
     buf_put(out, vault_id, SEAL_UID_BYTES);
     buf_put_u8(out, KDF_ARGON2ID);
-    buf_put_u32(out, cost.passes);
-    buf_put_u32(out, cost.memory_kib);
-    buf_put(out, salt, sizeof salt);
-    buf_put(out, k->public_key, 32);
+    buf_put_u32(out, w->cost.passes);
+    buf_put_u32(out, w->cost.memory_kib);
+    buf_put(out, salt, SALT_BYTES);
+    buf_put(out, public_key, 32);
+    buf_put_u64(out, (uint64_t)w->made_ns);
+    buf_put_blob(out, w->label, strlen(w->label));
+}
+
+int recovery_wrap(const struct recovery_key *k, const uint8_t vault_id[SEAL_UID_BYTES],
+                  const char *passphrase, size_t len, const struct key_wrapping *w,
+                  struct buf *out, struct err *e)
+{
+    if (!cost_is_valid(w->cost))
+        return err_set(e, ERR_USAGE, "passphrase cost: passes 1 to %u, memory 8 to %u KiB",
+                       PASSES_MAX, MEMORY_KIB_MAX);
+    if (strlen(w->label) > KEY_LABEL_MAX)
+        return err_set(e, ERR_USAGE, "a key's label has at most %u bytes", KEY_LABEL_MAX);
+    uint8_t salt[SALT_BYTES], kek[SEAL_KEY_BYTES];
+    seal_random(salt, sizeof salt);
+    size_t start = out->len;
+    put_head(out, w, vault_id, salt, k->public_key);
     uint8_t *wrapped = buf_reserve(out, WRAPPED_BYTES);
     if (!wrapped)
         return buf_check(out, "a recovery key", e);
-    uint8_t kek[SEAL_KEY_BYTES];
-    int rc = derive_kek(passphrase, len, salt, cost, kek, e);
+    int rc = derive_kek(passphrase, len, salt, w->cost, kek, e);
     if (rc == 0)
         rc = gcm_seal_small(kek, out->data + start, out->len - start, k->secret_key, 32, wrapped, e);
     seal_wipe(kek, sizeof kek);
@@ -80,39 +92,83 @@ int recovery_wrap(const struct recovery_key *k, const uint8_t vault_id[SEAL_UID_
     return buf_check(out, "a recovery key", e);
 }
 
-int recovery_unwrap(const void *p, size_t p_len, const uint8_t vault_id[SEAL_UID_BYTES],
-                    const char *passphrase, size_t len, struct recovery_key *out, struct err *e)
+/* An object taken apart; borrows from it. */
+struct wrapped_key {
+    const uint8_t *salt, *wrapped;
+    size_t head_len;
+};
+
+static int read_object(const void *p, size_t p_len, const uint8_t *vault_id, struct key_info *info,
+                       struct wrapped_key *k, struct err *e)
 {
-    static const char what[] = "recovery key";
     struct cursor c = cursor_of(p, p_len);
-    if (object_head(&c, MAGIC, what, e))
+    size_t label_len = 0;
+    const uint8_t *label = NULL;
+    if (sealed_head_versions(&c, MAGIC, KEY_FORMAT, &info->version, what, e))
         return -1;
     const uint8_t *vault = cursor_bytes(&c, SEAL_UID_BYTES);
     uint8_t kdf = cursor_u8(&c);
-    struct kdf_cost cost = {.passes = cursor_u32(&c)};
-    cost.memory_kib = cursor_u32(&c);
-    const uint8_t *salt = cursor_bytes(&c, SALT_BYTES);
-    const uint8_t *pk = cursor_bytes(&c, 32);
-    size_t aad_len = (size_t)(c.p - (const uint8_t *)p);
-    const uint8_t *wrapped = cursor_bytes(&c, WRAPPED_BYTES);
+    info->cost.passes = cursor_u32(&c);
+    info->cost.memory_kib = cursor_u32(&c);
+    k->salt = cursor_bytes(&c, SALT_BYTES);
+    cursor_copy(&c, info->public_key, 32);
+    if (info->version >= 2) {
+        info->made_ns = (int64_t)cursor_u64(&c);
+        label = cursor_blob(&c, KEY_LABEL_MAX, &label_len);
+    }
+    k->head_len = (size_t)(c.p - (const uint8_t *)p);
+    k->wrapped = cursor_bytes(&c, WRAPPED_BYTES);
     const uint8_t *check = cursor_bytes(&c, HASH_BYTES);
     if (cursor_check(&c, true, what, e))
         return -1;
     uint8_t actual[HASH_BYTES];
     hash_bytes(p, p_len - HASH_BYTES, actual);
-    if (memcmp(check, actual, HASH_BYTES) != 0 || kdf != KDF_ARGON2ID || !cost_is_valid(cost))
+    if (memcmp(check, actual, HASH_BYTES) != 0 || kdf != KDF_ARGON2ID ||
+        !cost_is_valid(info->cost) || (label_len && memchr(label, '\0', label_len)))
         return err_set(e, ERR_DAMAGED, "%s: damaged: restore this object from a copy", what);
     if (memcmp(vault, vault_id, SEAL_UID_BYTES) != 0)
         return err_set(e, ERR_DAMAGED, "%s: belongs to another vault", what);
-    uint8_t kek[SEAL_KEY_BYTES], secret[32];
-    if (derive_kek(passphrase, len, salt, cost, kek, e))
+    if (label_len)
+        memcpy(info->label, label, label_len);
+    return 0;
+}
+
+int recovery_describe(const void *p, size_t p_len, const uint8_t vault_id[SEAL_UID_BYTES],
+                      struct key_info *out, struct err *e)
+{
+    struct key_info info = {0};
+    struct wrapped_key k;
+    if (read_object(p, p_len, vault_id, &info, &k, e))
         return -1;
-    bool ok = gcm_open_small(kek, p, aad_len, wrapped, WRAPPED_BYTES, secret);
+    *out = info;
+    return 0;
+}
+
+int recovery_unwrap(const void *p, size_t p_len, const uint8_t vault_id[SEAL_UID_BYTES],
+                    const char *passphrase, size_t len, struct recovery_key *out, struct err *e)
+{
+    struct key_info info = {0};
+    struct wrapped_key k;
+    uint8_t kek[SEAL_KEY_BYTES], secret[32];
+    if (read_object(p, p_len, vault_id, &info, &k, e) ||
+        derive_kek(passphrase, len, k.salt, info.cost, kek, e))
+        return -1;
+    bool ok = gcm_open_small(kek, p, k.head_len, k.wrapped, WRAPPED_BYTES, secret);
     if (ok) {
-        memcpy(out->public_key, pk, 32);
+        memcpy(out->public_key, info.public_key, 32);
         memcpy(out->secret_key, secret, sizeof secret);
     }
     seal_wipe(kek, sizeof kek);
     seal_wipe(secret, sizeof secret);
     return ok ? 0 : err_set(e, ERR_PASSPHRASE, "wrong passphrase");
+}
+
+int recovery_key_of_secret(const uint8_t secret[32], struct recovery_key *out, struct err *e)
+{
+    uint8_t public_key[32];
+    if (crypto_scalarmult_base(public_key, secret))
+        return err_set(e, ERR_NO_KEY, "this is not a recovery key");
+    memcpy(out->secret_key, secret, 32);
+    memcpy(out->public_key, public_key, 32);
+    return 0;
 }

@@ -15,8 +15,14 @@ MUST_CHECK int gcm_seal_small(const uint8_t key[SEAL_KEY_BYTES], const void *aad
 bool gcm_open_small(const uint8_t key[SEAL_KEY_BYTES], const void *aad, size_t aad_len,
                     const uint8_t *p, size_t len, uint8_t *out);
 
+/* What makes up for AES-GCM, under which one ciphertext may open with two keys. */
+void data_key_commit(const uint8_t key[SEAL_KEY_BYTES], uint8_t out[HASH_BYTES]);
+
 /* Magic and version at the head of every object: ERR_DAMAGED, ERR_NEWER. */
 MUST_CHECK int object_head(struct cursor *c, const char magic[8], const char *what, struct err *e);
+/* The same for objects that have several versions, 1 … `newest`. */
+MUST_CHECK int sealed_head_versions(struct cursor *c, const char magic[8], uint32_t newest,
+                                    uint32_t *version_out, const char *what, struct err *e);
 
 /* A list of (public key, box) pairs, as recipients and envelopes have. */
 #define BOX_OVERHEAD 48u

@@ -7,6 +7,8 @@
 
 #define KEY_MAGIC "abri.WKY"
 #define CERTIFICATE_MAGIC "abri.WRT"
+#define CERTIFICATE_FORMAT 2
+#define REVOCATION_MAGIC "abri.RVK"
 
 struct writer_key *writer_key_new(void)
 {
@@ -18,17 +20,21 @@ void writer_key_free(struct writer_key *k)
     seal_secret_free(k);
 }
 
+/* Version 1 says nothing of a predecessor, and is written where there is none. */
 static int make_certificate(const struct writer_key *k, const struct sign_key *owner,
-                            int64_t now_ns, struct buf *out, struct err *e)
+                            const uint8_t *predecessor, int64_t now_ns, struct buf *out,
+                            struct err *e)
 {
     size_t start = out->len;
     buf_put(out, CERTIFICATE_MAGIC, 8);
-    buf_put_u32(out, SEAL_FORMAT);
+    buf_put_u32(out, predecessor ? CERTIFICATE_FORMAT : 1);
     buf_put(out, k->vault_id, SEAL_UID_BYTES);
     buf_put(out, k->id, SEAL_UID_BYTES);
     buf_put(out, k->sign.public_key, SIGN_PUBLIC_BYTES);
     buf_put_u64(out, (uint64_t)now_ns);
     buf_put_blob(out, k->machine, strlen(k->machine));
+    if (predecessor)
+        buf_put(out, predecessor, SEAL_UID_BYTES);
     if (buf_check(out, "a writer's certificate", e))
         return -1;
     uint8_t sig[SIGN_BYTES];
@@ -40,6 +46,15 @@ static int make_certificate(const struct writer_key *k, const struct sign_key *o
 int writer_enrol(struct writer_key *out, const uint8_t vault_id[SEAL_UID_BYTES],
                  const struct vault_secrets *s, uint64_t generation, const char *machine,
                  int64_t now_ns, struct buf *certificate_out, struct err *e)
+{
+    return writer_enrol_successor(out, vault_id, s, generation, machine, NULL, now_ns,
+                                  certificate_out, e);
+}
+
+int writer_enrol_successor(struct writer_key *out, const uint8_t vault_id[SEAL_UID_BYTES],
+                           const struct vault_secrets *s, uint64_t generation, const char *machine,
+                           const uint8_t *predecessor, int64_t now_ns, struct buf *certificate_out,
+                           struct err *e)
 {
     size_t machine_len = strlen(machine);
     if (machine_len > WRITER_MACHINE_MAX)
@@ -54,9 +69,32 @@ int writer_enrol(struct writer_key *out, const uint8_t vault_id[SEAL_UID_BYTES],
     struct sign_key owner;
     sign_key_from_seed(s->owner_seed, &owner);
     memcpy(out->owner_pk, owner.public_key, SIGN_PUBLIC_BYTES);
-    int rc = make_certificate(out, &owner, now_ns, certificate_out, e);
+    int rc = make_certificate(out, &owner, predecessor, now_ns, certificate_out, e);
     sign_key_done(&owner);
     return rc;
+}
+
+int writer_revoke(const uint8_t vault_id[SEAL_UID_BYTES], const uint8_t writer[SEAL_UID_BYTES],
+                  uint64_t last, int64_t now_ns, const struct vault_secrets *s, struct buf *out,
+                  struct err *e)
+{
+    static const char what[] = "a revocation";
+    size_t start = out->len;
+    uint8_t sig[SIGN_BYTES];
+    buf_put(out, REVOCATION_MAGIC, 8);
+    buf_put_u32(out, SEAL_FORMAT);
+    buf_put(out, vault_id, SEAL_UID_BYTES);
+    buf_put(out, writer, SEAL_UID_BYTES);
+    buf_put_u64(out, last);
+    buf_put_u64(out, (uint64_t)now_ns);
+    if (buf_check(out, what, e))
+        return -1;
+    struct sign_key owner;
+    sign_key_from_seed(s->owner_seed, &owner);
+    sign_make(&owner, "revoked", out->data + start, out->len - start, sig);
+    sign_key_done(&owner);
+    buf_put(out, sig, sizeof sig);
+    return buf_check(out, what, e);
 }
 
 int writer_key_encode(const struct writer_key *k, struct buf *out, struct err *e)

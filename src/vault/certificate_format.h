@@ -15,6 +15,8 @@ struct certificate {
     int64_t enrolled_ns;
     const uint8_t *machine; /* borrowed */
     size_t machine_len;
+    bool has_predecessor; /* version 2 */
+    uint8_t predecessor[UID_BYTES];
 };
 
 /* writers/<id>, signed by the owner. */
@@ -32,6 +34,24 @@ struct envelope {
 /* sessions/<id>: structure only; envelope_is_signed when the writer is known. */
 MUST_CHECK int envelope_decode(const uint8_t *p, size_t len, struct envelope *out, struct err *e);
 bool envelope_is_signed(const struct envelope *n, const uint8_t writer_pk[SIGN_PUBLIC_BYTES]);
+
+/* resealed/<session>-<generation>, signed by the owner. */
+struct resealed_session {
+    uint8_t vault[UID_BYTES], session[UID_BYTES], writer[UID_BYTES];
+    uint64_t generation;
+};
+MUST_CHECK int resealed_decode(const uint8_t *p, size_t len, const uint8_t owner_pk[SIGN_PUBLIC_BYTES],
+                               struct resealed_session *out, struct err *e);
+
+/* revoked/<writer>, signed by the owner. */
+struct revocation {
+    uint8_t vault[UID_BYTES], writer[UID_BYTES];
+    uint64_t last; /* keeper's sequence of the last record that is accepted */
+    int64_t made_ns;
+};
+MUST_CHECK int revocation_decode(const uint8_t *p, size_t len,
+                                 const uint8_t owner_pk[SIGN_PUBLIC_BYTES],
+                                 struct revocation *out, struct err *e);
 
 /* recipients/<generation>: structure, generation and the owner's signature. */
 MUST_CHECK int recipients_verify(const uint8_t *p, size_t len, const uint8_t vault[UID_BYTES],

@@ -31,6 +31,7 @@ struct records {
     int64_t received_ns;
     struct last_of_writer *last;
     size_t last_count;
+    struct revoked revoked;
 };
 
 static void say(struct records *r, const char *message)
@@ -142,15 +143,10 @@ static int check_refs(struct records *r, struct err *e)
 /* The session whose key sealed the root must be there, and the same writer's. */
 static int check_session(struct records *r, struct err *e)
 {
-    char name[2 * UID_BYTES + 1];
-    struct envelope n;
+    uint8_t writer[UID_BYTES];
     struct err why = ERR_INIT;
-    CLEANUP(buf_done) struct buf b = {0};
-    hex_encode(r->record.w.session, UID_BYTES, name);
-    int rc = vault_get(r->check->vault, VAULT_SESSION, name, &b, &why);
-    if (!rc)
-        rc = envelope_decode(b.data, b.len, &n, &why);
-    if (!rc && memcmp(n.writer, r->record.w.writer, UID_BYTES) != 0)
+    int rc = vault_session_writer(r->check->vault, r->record.w.session, writer, &why);
+    if (!rc && memcmp(writer, r->record.w.writer, UID_BYTES) != 0)
         rc = err_set(&why, ERR_DAMAGED, "it belongs to another writer");
     if (!rc)
         return 0;
@@ -176,16 +172,22 @@ static int check_record(struct records *r, uint64_t sequence, struct err *e)
     }
     c->stats.bytes_read += r->record.bytes.len;
     check_keeper_chain(r);
+    if (revoked_refuses(&r->revoked, r->record.w.writer, sequence)) {
+        say(r, REFUSED_RECORD);
+        return 0;
+    }
     return check_session(r, e) || check_writer_chain(r, e) || check_refs(r, e) ? -1 : 0;
 }
 
 int check_records(struct check *c, struct err *e)
 {
     struct records r = {.check = c};
-    int rc = 0;
+    struct damage reported = {0}; /* with the small objects, by check.c */
+    int rc = revoked_load(c->vault, &reported, &r.revoked, e);
     for (size_t i = 0; !rc && i < c->records.count; i++)
         rc = check_record(&r, c->records.items[i], e);
     record_done(&r.record);
+    revoked_done(&r.revoked);
     mem_free(r.last);
     return rc;
 }

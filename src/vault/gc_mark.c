@@ -8,6 +8,7 @@
  * M2 A reference to a frame of a pack that is gone, or condemned, also means the
  *    frames that name it as their origin, in packs that are neither. Rows name
  *    every pack that a frame was ever in, so one look at each is enough.
+ * M3 What a writer sent after it was revoked is no record: it keeps nothing.
  */
 #include "vault/gc.h"
 
@@ -148,22 +149,35 @@ static int mark_refs(struct vault *v, struct gc_marks *m, const struct record *r
     return rc;
 }
 
+struct marking {
+    struct vault *v;
+    struct gc_marks *m;
+    struct damage *damage;
+    struct revoked revoked;
+    struct record record;
+};
+
 /* M1 */
-static int mark_record(struct vault *v, struct gc_marks *m, uint64_t sequence, struct record *r,
-                       struct damage *d, struct err *e)
+static int mark_record(struct marking *g, uint64_t sequence, struct err *e)
 {
+    struct vault *v = g->v;
+    struct record *r = &g->record;
     char name[RECORD_NAME_BYTES];
     struct err why = ERR_INIT;
     record_name(sequence, name);
     if (record_read(v, sequence, r, &why) == 0 && record_verify_keeper(v, r, &why) == 0 &&
-        record_verify_writer(v, r, &why) == 0 && mark_refs(v, m, r, &why) == 0) {
-        m->snapshots++;
-        return 0;
+        record_verify_writer(v, r, &why) == 0) {
+        if (revoked_refuses(&g->revoked, r->w.writer, sequence))
+            return 0; /* M3 */
+        if (mark_refs(v, g->m, r, &why) == 0) {
+            g->m->snapshots++;
+            return 0;
+        }
     }
     if (why.cls == ERR_NOT_FOUND)
         return 0;
     if (why.cls == ERR_DAMAGED)
-        damage_report(d, name, why.msg);
+        damage_report(g->damage, name, why.msg);
     if (e)
         *e = why;
     return err_wrap(e, "nothing can be collected while a record cannot be trusted: %s", name);
@@ -177,18 +191,17 @@ static bool is_in(const struct buf *sequences, uint64_t sequence)
     return false;
 }
 
-static int mark_records(struct vault *v, struct gc_marks *m, const struct buf *gone,
-                        struct damage *d, struct err *e)
+static int mark_records(struct marking *g, const struct buf *gone, struct err *e)
 {
     CLEANUP(sequences_done) struct sequences all = {0};
-    struct record r = {0};
-    if (record_list(v, &all, e))
+    if (record_list(g->v, &all, e) || revoked_load(g->v, NULL, &g->revoked, e))
         return -1;
     int rc = 0;
     for (size_t i = 0; i < all.count && rc == 0; i++)
         if (!is_in(gone, all.items[i]))
-            rc = mark_record(v, m, all.items[i], &r, d, e);
-    record_done(&r);
+            rc = mark_record(g, all.items[i], e);
+    record_done(&g->record);
+    revoked_done(&g->revoked);
     return rc;
 }
 
@@ -253,10 +266,11 @@ int gc_mark(struct vault *v, const struct condemned *condemned, const struct buf
 {
     struct gc_marks m = {.map = {.key = id_of}};
     struct listing l = {v, &m};
+    struct marking g = {.v = v, .m = &m, .damage = d};
     int rc = store_list(v->store, "packs", list_pack, &l, e);
     if (rc == 0)
         mark_condemned(&m, condemned);
-    if (rc || mark_records(v, &m, gone, d, e) || follow_moved(v, &m, e)) {
+    if (rc || mark_records(&g, gone, e) || follow_moved(v, &m, e)) {
         gc_marks_done(&m);
         return -1;
     }

@@ -116,16 +116,10 @@ static int find(struct vault *v, const uint8_t *id, const struct wanted *w,
     }
 }
 
-static bool is_of_writer(const void *writer, const struct pack *p, const struct frame_loc *loc)
-{
-    (void)loc;
-    return memcmp(p->writer, writer, UID_BYTES) == 0;
-}
-
-int index_find(struct vault *v, const uint8_t id[ID_BYTES], const uint8_t *writer,
+int index_find(struct vault *v, const uint8_t id[ID_BYTES], const struct scope *scope,
                struct frame_loc *out, struct err *e)
 {
-    struct wanted w = {.accept = writer ? is_of_writer : NULL, .arg = writer};
+    struct wanted w = {.accept = scope ? scope_allows : NULL, .arg = scope};
     return find(v, id, &w, out, e);
 }
 

@@ -19,17 +19,25 @@ void object_head_put(struct buf *b, const char magic[static 8])
 
 int object_head_check(struct cursor *c, const char magic[static 8], const char *what, struct err *e)
 {
+    uint32_t version;
+    return object_head_versions(c, magic, OBJECT_VERSION, &version, what, e);
+}
+
+int object_head_versions(struct cursor *c, const char magic[static 8], uint32_t newest,
+                         uint32_t *version_out, const char *what, struct err *e)
+{
     const uint8_t *head = cursor_bytes(c, OBJECT_HEAD_BYTES);
     if (!head)
         return err_set(e, ERR_DAMAGED, "too short to be %s", what);
     if (memcmp(head, magic, 8) != 0)
         return err_set(e, ERR_DAMAGED, "does not begin as %s does", what);
     uint32_t version = get_u32(head + 8);
-    if (version > OBJECT_VERSION)
+    if (version > newest)
         return err_set(e, ERR_NEWER,
                        "%s was written by a newer abri (format %u); update abri to use it", what,
                        version);
-    if (version != OBJECT_VERSION)
+    if (version == 0)
         return err_set(e, ERR_DAMAGED, "%s of format %u, which never existed", what, version);
+    *version_out = version;
     return 0;
 }

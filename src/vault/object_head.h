@@ -14,5 +14,8 @@ void object_head_encode(uint8_t out[static OBJECT_HEAD_BYTES], const char magic[
  * version is higher than ours; `what` is a noun with its article: "a pack". */
 MUST_CHECK int object_head_check(struct cursor *c, const char magic[static 8], const char *what,
                                  struct err *e);
+/* The same for objects that have several versions, 1 … `newest`. */
+MUST_CHECK int object_head_versions(struct cursor *c, const char magic[static 8], uint32_t newest,
+                                    uint32_t *version_out, const char *what, struct err *e);
 
 #endif

@@ -14,15 +14,23 @@
 
 #define LIST_MAX ((size_t)1 << 24)
 
+/* Names are digits, or digits, a dash and more digits. */
 static const struct {
     const char *dir;
-    size_t digits;
+    size_t digits, more;
 } kinds[] = {
-    [VAULT_KEY] = {"keys", 32},
-    [VAULT_RECIPIENTS] = {"recipients", 16},
-    [VAULT_WRITER] = {"writers", 32},
-    [VAULT_SESSION] = {"sessions", 32},
+    [VAULT_KEY] = {"keys", 32, 0},
+    [VAULT_RECIPIENTS] = {"recipients", 16, 0},
+    [VAULT_WRITER] = {"writers", 32, 0},
+    [VAULT_SESSION] = {"sessions", 32, 0},
+    [VAULT_RESEALED] = {"resealed", 32, 16},
+    [VAULT_REVOKED] = {"revoked", 32, 0},
 };
+
+static bool is_kind(enum vault_kind kind)
+{
+    return kind >= VAULT_KEY && kind <= VAULT_REVOKED;
+}
 
 void damage_report(struct damage *d, const char *object, const char *message)
 {
@@ -72,16 +80,28 @@ int object_read(struct store *s, const char *name, size_t max, struct buf *out, 
     return rc;
 }
 
-static bool is_hex(const char *s)
+static size_t name_len(enum vault_kind kind)
 {
-    return s[strspn(s, "0123456789abcdef")] == '\0';
+    return kinds[kind].digits + (kinds[kind].more ? 1 + kinds[kind].more : 0);
+}
+
+static bool is_name(enum vault_kind kind, const char *s)
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t n = strspn(s, hex);
+    if (n != kinds[kind].digits)
+        return false;
+    if (!kinds[kind].more)
+        return s[n] == '\0';
+    return s[n] == '-' && strspn(s + n + 1, hex) == kinds[kind].more &&
+           s[n + 1 + kinds[kind].more] == '\0';
 }
 
 int object_name(enum vault_kind kind, const char *name, char out[OBJECT_NAME_BYTES], struct err *e)
 {
-    if (kind < VAULT_KEY || kind > VAULT_SESSION)
+    if (!is_kind(kind))
         return err_set(e, ERR_USAGE, "objects of kind %d do not exist", (int)kind);
-    if (strlen(name) != kinds[kind].digits || !is_hex(name))
+    if (!is_name(kind, name))
         return err_set(e, ERR_USAGE, "'%.64s' cannot be a name in %s/", name, kinds[kind].dir);
     (void)snprintf(out, OBJECT_NAME_BYTES, "%s/%s", kinds[kind].dir, name);
     return 0;
@@ -109,21 +129,29 @@ int vault_get(struct vault *v, enum vault_kind kind, const char *name, struct bu
     return object_read(v->store, full, VAULT_OBJECT_MAX, out, e);
 }
 
+int vault_remove_object(struct vault *v, enum vault_kind kind, const char *name, struct err *e)
+{
+    char full[OBJECT_NAME_BYTES];
+    if (object_name(kind, name, full, e) || store_remove(v->store, full, e))
+        return -1;
+    return store_sync(v->store, kinds[kind].dir, e);
+}
+
 /* ---- list: gather the names, sort, hand out ----------------------------------- */
 
 struct names {
-    size_t prefix, digits; /* "keys/" and what follows it */
-    struct buf text;       /* names of digits + 1 bytes, one behind the other */
+    enum vault_kind kind;
+    size_t prefix, len; /* of "keys/", and of what follows it */
+    struct buf text;    /* names of len + 1 bytes, one behind the other */
 };
 
 static int gather(void *arg, const char *name, uint64_t len, struct err *e)
 {
     struct names *n = arg;
     (void)len;
-    const char *tail = name + n->prefix;
-    if (strlen(name) != n->prefix + n->digits || !is_hex(tail))
-        return 0; /* not ours; vault_check reports it */
-    buf_put(&n->text, tail, n->digits + 1);
+    if (strlen(name) != n->prefix + n->len || !is_name(n->kind, name + n->prefix))
+        return 0; /* not ours */
+    buf_put(&n->text, name + n->prefix, n->len + 1);
     return buf_check(&n->text, "list of names", e);
 }
 
@@ -135,12 +163,13 @@ static int compare_names(const void *a, const void *b)
 int vault_list(struct vault *v, enum vault_kind kind, vault_each_name *each, void *arg,
                struct err *e)
 {
-    if (kind < VAULT_KEY || kind > VAULT_SESSION)
+    if (!is_kind(kind))
         return err_set(e, ERR_USAGE, "objects of kind %d do not exist", (int)kind);
-    struct names n = {.prefix = strlen(kinds[kind].dir) + 1, .digits = kinds[kind].digits};
-    n.text.max = LIST_MAX * (n.digits + 1);
+    struct names n = {
+        .kind = kind, .prefix = strlen(kinds[kind].dir) + 1, .len = name_len(kind)};
+    n.text.max = LIST_MAX * (n.len + 1);
     int rc = store_list(v->store, kinds[kind].dir, gather, &n, e);
-    size_t stride = n.digits + 1;
+    size_t stride = n.len + 1;
     if (!rc && n.text.len)
         qsort(n.text.data, n.text.len / stride, stride, compare_names);
     for (size_t at = 0; !rc && at < n.text.len; at += stride)

@@ -9,8 +9,10 @@
  * C2 Whatever was answered SESSION_HAS is in the reference set: chunks of the
  *    vault by a bit set at once, chunks of this session because all frames of
  *    its packs are.
- * C3 In a vault that is not shared, only packs of this writer count, so no
- *    writer can slip another a chunk that is not what its id says.
+ * C3 In a vault that is not shared, only packs of this writer and of those it
+ *    succeeds count, so no writer can slip another a chunk that is not what its
+ *    id says; packs of a revoked writer only if an accepted record refers to
+ *    them (scope.c).
  * C4 A session takes its lease before it reads which packs are condemned, and
  *    refers to no frame in them. A collection condemns before it lists leases,
  *    and removes nothing until the sessions in that list have ended.
@@ -27,15 +29,22 @@
 
 static int check_envelope(struct vault *v, const uint8_t *session, struct err *e)
 {
-    char name[2 * UID_BYTES + 1], full[OBJECT_NAME_BYTES];
+    char name[2 * UID_BYTES + 1], full[OBJECT_NAME_BYTES], again[RESEALED_NAME_BYTES];
     struct store_reader *r = NULL;
+    struct err why = ERR_INIT;
     hex_encode(session, UID_BYTES, name);
     if (object_name(VAULT_SESSION, name, full, e))
         return -1;
-    if (store_open(v->store, full, &r, e))
-        return err_wrap(e, "a session's key must be stored before the session begins");
-    store_reader_close(r);
-    return 0;
+    if (store_open(v->store, full, &r, &why) == 0) {
+        store_reader_close(r);
+        return 0;
+    }
+    /* Keys may have been changed since it was stored. */
+    if (why.cls == ERR_NOT_FOUND && vault_resealed_find(v, session, true, again, e) > 0)
+        return 0;
+    if (e)
+        *e = why;
+    return err_wrap(e, "a session's key must be stored before the session begins");
 }
 
 /* The first session after a refresh trusts it; later ones look again, since
@@ -70,6 +79,14 @@ static int enter(struct vault *v, const uint8_t *session, struct store_lease **o
     return 0;
 }
 
+/* C3 as the vault is now: whom the writer may build upon. */
+static int look_around(struct session *s, struct err *e)
+{
+    if (revoked_check(s->vault, s->writer, e))
+        return -1;
+    return scope_new(s->vault, s->writer, &s->scope, e);
+}
+
 int session_begin(struct vault *v, const struct session_params *p, struct session **out,
                   struct err *e)
 {
@@ -89,6 +106,11 @@ int session_begin(struct vault *v, const struct session_params *p, struct sessio
     s->data_target = target ? target : DATA_TARGET;
     s->meta_target = target ? target : META_TARGET;
     s->table_max = INDEX_BATCH;
+    if (look_around(s, e)) {
+        store_lease_drop(lease);
+        mem_free(s);
+        return -1;
+    }
     session_table_init(&s->table);
     (void)pthread_mutex_init(&s->lock, NULL);
     (void)pthread_cond_init(&s->idle, NULL);
@@ -107,6 +129,7 @@ void session_end(struct session *s)
     for (uint32_t i = 0; i < s->refs.cap; i++)
         mem_free(s->refs.bits[i]);
     mem_free(s->refs.bits);
+    scope_free(s->scope);
     (void)pthread_cond_destroy(&s->idle);
     (void)pthread_mutex_destroy(&s->lock);
     store_lease_drop(s->lease);
@@ -155,7 +178,7 @@ static int look(struct session *s, const uint8_t *id, bool claim, struct err *e)
     for (;;) {
         struct frame_loc loc;
         uint64_t spills = atomic_load(&s->spills);
-        int found = index_find(v, id, v->info.shared ? NULL : s->writer, &loc, e);
+        int found = index_find(v, id, s->scope, &loc, e);
         if (found < 0)
             return -1;
         (void)pthread_mutex_lock(&s->lock);

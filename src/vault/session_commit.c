@@ -307,6 +307,8 @@ static int try_commit(struct making *m, uint8_t *id_out, struct err *e)
 static int check_writer(struct session *s, const struct sign_key *key, struct err *e)
 {
     const uint8_t *enrolled;
+    if (revoked_check(s->vault, s->writer, e))
+        return -1;
     if (writer_key(s->vault, s->writer, &enrolled, e)) {
         if (e && e->cls == ERR_NOT_FOUND)
             err_reclass(e, ERR_NO_KEY);

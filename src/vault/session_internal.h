@@ -45,6 +45,7 @@ struct session {
     struct vault *vault;
     struct store_lease *lease; /* until its end: collections wait for it */
     uint8_t writer[UID_BYTES], id[UID_BYTES];
+    struct scope *scope; /* packs that it may refer to */
     uint32_t data_target, meta_target;
     size_t table_max; /* entries; more are handed over. Tests lower it */
     pthread_mutex_t lock;

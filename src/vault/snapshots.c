@@ -11,8 +11,11 @@
  *
  * S1 Newest first: a chain is only ever followed from a trusted record.
  * S2 A writer's chain vouches only for records of the same writer.
+ * S3 A record that came when its writer was revoked is left out, and vouches
+ *    for nothing of its writer.
  */
 #include "base/mem.h"
+#include "vault/certificate_format.h"
 #include "vault/marks.h"
 #include "vault/record_read.h"
 
@@ -31,6 +34,7 @@ struct walk {
     uint8_t k_previous[HASH_BYTES]; /* of the trusted record above; zeros: none */
     struct chain *chains;
     size_t chain_count;
+    struct revoked revoked;
     struct snapshot_list list; /* newest first */
     size_t cap;
 };
@@ -165,6 +169,10 @@ static int visit(struct walk *w, uint64_t sequence, struct err *e)
     record_name(sequence, name);
     if (record_read(w->v, sequence, &w->record, &inner) == 0 && trust(w, &inner) == 0) {
         memcpy(w->k_previous, w->record.k.previous, HASH_BYTES);
+        if (revoked_refuses(&w->revoked, w->record.w.writer, sequence)) {
+            damage_report(w->damage, name, REFUSED_RECORD);
+            return 0;
+        }
         return chain_follow(w, e) ? -1 : append(w, e);
     }
     memset(w->k_previous, 0, HASH_BYTES);
@@ -191,12 +199,13 @@ int records_trusted(struct vault *v, struct snapshot_list *out, struct damage *d
 {
     CLEANUP(sequences_done) struct sequences all = {0};
     struct walk w = {.v = v, .damage = d};
-    if (record_list(v, &all, e))
+    if (record_list(v, &all, e) || revoked_load(v, d, &w.revoked, e))
         return -1;
     int rc = 0;
     for (size_t i = all.count; !rc && i-- > 0;)
         rc = visit(&w, all.items[i], e);
     record_done(&w.record);
+    revoked_done(&w.revoked);
     mem_free(w.chains);
     if (rc) {
         snapshot_list_done(&w.list);

@@ -72,6 +72,8 @@ enum vault_kind {
     VAULT_RECIPIENTS, /* "recipients/<16 hex generation>" */
     VAULT_WRITER,     /* "writers/<32 hex writer id>": a certificate */
     VAULT_SESSION,    /* "sessions/<32 hex session id>": a sealed data key */
+    VAULT_RESEALED,   /* "resealed/<32 hex session id>-<16 hex generation>" */
+    VAULT_REVOKED,    /* "revoked/<32 hex writer id>": what is no longer accepted */
 };
 #define VAULT_OBJECT_MAX ((size_t)1 << 20)
 
@@ -81,10 +83,42 @@ MUST_CHECK int vault_put(struct vault *v, enum vault_kind kind, const char *name
 /* Appends the object to `out`. ERR_NOT_FOUND; ERR_LIMIT over VAULT_OBJECT_MAX. */
 MUST_CHECK int vault_get(struct vault *v, enum vault_kind kind, const char *name, struct buf *out,
                          struct err *e);
+/* Durable when it returns 0. ERR_NOT_FOUND. For keys, lists of recipients and
+ * session keys that others replace: nothing here knows what is still needed. */
+MUST_CHECK int vault_remove_object(struct vault *v, enum vault_kind kind, const char *name,
+                                   struct err *e);
 typedef int vault_each_name(void *arg, const char *name, struct err *e);
 /* In ascending order of name. */
 MUST_CHECK int vault_list(struct vault *v, enum vault_kind kind, vault_each_name *each, void *arg,
                           struct err *e);
+
+/* ---- writers and their sessions, as far as a keeper can tell ------------------ */
+
+struct writer_info {
+    uint8_t id[UID_BYTES];
+    int64_t enrolled_ns;
+    char machine[256];
+    bool has_predecessor;
+    uint8_t predecessor[UID_BYTES]; /* whose packs it may refer to, too */
+    bool revoked;
+    uint64_t last_seq; /* if revoked: the last keeper's sequence that is accepted */
+    int64_t revoked_ns;
+};
+/* From its certificate and, if there is one, its revocation, both verified.
+ * ERR_NOT_FOUND: no such writer. */
+MUST_CHECK int vault_writer_info(struct vault *v, const uint8_t writer[UID_BYTES],
+                                 struct writer_info *out, struct err *e);
+#define RESEALED_NAME_BYTES 50
+/* The newest name in "resealed/" of a session: 1, or 0 if there is none. What
+ * is there is remembered; `again` looks anew. Thread-safe. */
+int vault_resealed_find(struct vault *v, const uint8_t session[UID_BYTES], bool again,
+                        char name_out[RESEALED_NAME_BYTES], struct err *e);
+/* Whose session it is, by the original (signed by the writer) or, where that is
+ * gone, by what the owner sealed anew; verified. */
+MUST_CHECK int vault_session_writer(struct vault *v, const uint8_t session[UID_BYTES],
+                                    uint8_t writer_out[UID_BYTES], struct err *e);
+/* The newest sequence that a record has, 0 if there is none. */
+MUST_CHECK int vault_last_sequence(struct vault *v, uint64_t *out, struct err *e);
 
 /* ---- frames ---------------------------------------------------------------- */
 
@@ -143,14 +177,15 @@ struct session_params {
     uint32_t pack_bytes;        /* target size; 0 = 32 MiB data, 8 MiB metadata */
 };
 
+/* ERR_NO_KEY if the writer was revoked. */
 MUST_CHECK int session_begin(struct vault *v, const struct session_params *p, struct session **out,
                              struct err *e);
 
 enum session_have { SESSION_HAS = 1, SESSION_WANTS };
 
 /* "Do you have this chunk?" SESSION_HAS: the writer may refer to it (it is in
- * a pack of this writer, or of any writer in a shared vault, or another thread
- * is adding it), and the snapshot now refers to it. SESSION_WANTS: the caller
+ * a pack of this writer or its predecessors, or of any writer in a shared vault,
+ * save what only refused records refer to; or another thread is adding it), and the snapshot now refers to it. SESSION_WANTS: the caller
  * has promised to session_add it; if it cannot, the session cannot commit. */
 MUST_CHECK int session_offer(struct session *s, const uint8_t id[ID_BYTES], enum session_have *out,
                              struct err *e);
@@ -234,9 +269,9 @@ struct snapshot_list {
 };
 void snapshot_list_done(struct snapshot_list *l);
 
-/* All living snapshots whose signatures (writer's certificate, keeper) verify; the
- * others are reported through `damaged` and left out, and so are marks that do not
- * verify. Reads no reference set. */
+/* All living snapshots whose signatures (writer's certificate, keeper) verify and
+ * that no revocation refuses; the others are reported through `damaged` and left
+ * out, and so are marks that do not verify. Reads no reference set. */
 MUST_CHECK int vault_snapshots(struct vault *v, struct snapshot_list *out, vault_damage *damaged,
                                void *arg, struct err *e);
 /* The same with those in the trash: what the vault must be able to give back. */

@@ -28,6 +28,7 @@
 
 struct reader_cache; /* read_frame.c */
 struct writer_cert;  /* writers.c */
+struct resealed;     /* resealed.c */
 
 struct vault {
     struct store *store;
@@ -46,6 +47,8 @@ struct vault {
     struct reader_cache *readers;
     struct writer_cert **writers; /* verified certificates */
     size_t writer_count;
+    struct resealed *resealed; /* names; made on first use */
+    pthread_mutex_t names;     /* guards it; taken alone */
 };
 
 /* Where damage is reported to; `each` may be NULL. */
@@ -63,7 +66,7 @@ MUST_CHECK int object_read(struct store *s, const char *name, size_t max, struct
                            struct err *e);
 /* Random bytes from the kernel. */
 MUST_CHECK int random_bytes(void *p, size_t len, struct err *e);
-#define OBJECT_NAME_BYTES 48
+#define OBJECT_NAME_BYTES 64
 /* The full name of a small object; ERR_USAGE if `name` cannot be one. */
 MUST_CHECK int object_name(enum vault_kind kind, const char *name, char out[OBJECT_NAME_BYTES],
                            struct err *e);
@@ -103,10 +106,12 @@ bool pack_describe(struct pack *p, const struct index_pack *said);
 
 /* Loads the index if it never was. */
 MUST_CHECK int index_ensure(struct vault *v, struct err *e);
-/* For sessions: 1 and *out if a pack that is not condemned holds the chunk (one
- * of `writer`, unless it is NULL), 0 if none does, -1 if that cannot be said.
+/* Which packs a session may refer to (scope.c). */
+struct scope;
+/* For sessions: 1 and *out if a pack that is not condemned and lies within the
+ * scope (NULL: any) holds the chunk, 0 if none does, -1 if that cannot be said.
  * Thread-safe. */
-int index_find(struct vault *v, const uint8_t id[ID_BYTES], const uint8_t *writer,
+int index_find(struct vault *v, const uint8_t id[ID_BYTES], const struct scope *scope,
                struct frame_loc *out, struct err *e);
 /* For readers: any place that `accept` (NULL: all) takes; one in a condemned pack
  * only if there is no other. Thread-safe; `accept` is called with the lock held. */
@@ -153,5 +158,42 @@ MUST_CHECK int writer_key(struct vault *v, const uint8_t writer[UID_BYTES], cons
 /* Reads and verifies the certificate anew. */
 MUST_CHECK int writer_verify(struct vault *v, const uint8_t writer[UID_BYTES], struct err *e);
 void writers_done(struct vault *v);
+
+/* ---- revoked.c: writers that are refused ------------------------------------------------ */
+
+struct revoked {
+    struct revocation *items;
+    size_t count;
+};
+void revoked_done(struct revoked *r);
+/* All revocations, verified. One that is damaged is reported and passed over,
+ * or an error where `d` is NULL. */
+MUST_CHECK int revoked_load(struct vault *v, struct damage *d, struct revoked *out,
+                            struct err *e);
+/* NULL if the writer is not revoked. */
+const struct revocation *revoked_find(const struct revoked *r, const uint8_t writer[UID_BYTES]);
+/* Whether a record of this writer with this keeper's sequence is refused. */
+bool revoked_refuses(const struct revoked *r, const uint8_t writer[UID_BYTES], uint64_t sequence);
+/* ERR_NO_KEY if the writer was revoked. */
+MUST_CHECK int revoked_check(struct vault *v, const uint8_t writer[UID_BYTES], struct err *e);
+
+/* ---- scope.c ---------------------------------------------------------------------------- */
+
+/* Immutable once made, so any thread may ask. */
+MUST_CHECK int scope_new(struct vault *v, const uint8_t writer[UID_BYTES], struct scope **out,
+                         struct err *e);
+void scope_free(struct scope *s);
+/* An index_accept; arg is the scope. */
+bool scope_allows(const void *scope, const struct pack *p, const struct frame_loc *loc);
+
+/* ---- resealed.c -------------------------------------------------------------------------- */
+
+void resealed_done(struct vault *v);
+/* A session's original: its structure, its writer's signature and its name. */
+MUST_CHECK int envelope_verify(struct vault *v, const uint8_t session[UID_BYTES], const uint8_t *p,
+                               size_t len, uint8_t writer_out[UID_BYTES], struct err *e);
+/* Its structure, the owner's signature and its name. */
+MUST_CHECK int resealed_verify(struct vault *v, const char *name, const uint8_t *p, size_t len,
+                               uint8_t writer_out[UID_BYTES], struct err *e);
 
 #endif

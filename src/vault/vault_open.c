@@ -110,6 +110,7 @@ static int vault_new(struct store *s, struct vault **out, struct err *e)
         return -1;
     }
     (void)pthread_mutex_init(&v->maintain, NULL);
+    (void)pthread_mutex_init(&v->names, NULL);
     (void)pthread_rwlock_init(&v->lock, NULL);
     *out = v;
     return 0;
@@ -185,10 +186,12 @@ void vault_close(struct vault *v)
     index_close(v);
     reader_cache_free(v->readers);
     writers_done(v);
+    resealed_done(v);
     pack_set_done(&v->packs);
     origins_done(&v->origins);
     (void)pthread_mutex_destroy(&v->maintain);
     (void)pthread_rwlock_destroy(&v->lock);
+    (void)pthread_mutex_destroy(&v->names);
     mem_free(v);
 }
 

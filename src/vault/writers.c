@@ -18,8 +18,9 @@ void writers_done(struct vault *v)
     mem_free(v->writers);
 }
 
+/* `machine` (may be NULL) gets the machine's name. */
 static int read_certificate(struct vault *v, const uint8_t *writer, struct certificate *out,
-                            struct err *e)
+                            char machine[256], struct err *e)
 {
     char name[2 * UID_BYTES + 1];
     CLEANUP(buf_done) struct buf b = {0};
@@ -28,6 +29,8 @@ static int read_certificate(struct vault *v, const uint8_t *writer, struct certi
         return -1;
     if (certificate_decode(b.data, b.len, v->info.owner_pk, out, e))
         return err_wrap(e, "writers/%s", name);
+    if (machine && out->machine_len)
+        memcpy(machine, out->machine, out->machine_len);
     out->machine = NULL; /* its bytes go now */
     if (memcmp(out->vault, v->info.id, UID_BYTES) != 0 ||
         memcmp(out->writer, writer, UID_BYTES) != 0)
@@ -53,10 +56,32 @@ static int remember(struct vault *v, const struct certificate *t, const uint8_t 
     return 0;
 }
 
+int vault_writer_info(struct vault *v, const uint8_t writer[UID_BYTES], struct writer_info *out,
+                      struct err *e)
+{
+    struct writer_info w = {0};
+    struct certificate t;
+    CLEANUP(revoked_done) struct revoked revoked = {0};
+    if (read_certificate(v, writer, &t, w.machine, e) || revoked_load(v, &(struct damage){0}, &revoked, e))
+        return -1;
+    memcpy(w.id, writer, UID_BYTES);
+    w.enrolled_ns = t.enrolled_ns;
+    w.has_predecessor = t.has_predecessor;
+    memcpy(w.predecessor, t.predecessor, UID_BYTES);
+    const struct revocation *r = revoked_find(&revoked, writer);
+    if (r) {
+        w.revoked = true;
+        w.last_seq = r->last;
+        w.revoked_ns = r->made_ns;
+    }
+    *out = w;
+    return 0;
+}
+
 int writer_verify(struct vault *v, const uint8_t writer[UID_BYTES], struct err *e)
 {
     struct certificate t;
-    return read_certificate(v, writer, &t, e);
+    return read_certificate(v, writer, &t, NULL, e);
 }
 
 int writer_key(struct vault *v, const uint8_t writer[UID_BYTES], const uint8_t **key_out,
@@ -69,7 +94,7 @@ int writer_key(struct vault *v, const uint8_t writer[UID_BYTES], const uint8_t *
         }
     }
     struct certificate t;
-    if (read_certificate(v, writer, &t, e))
+    if (read_certificate(v, writer, &t, NULL, e))
         return -1;
     return remember(v, &t, key_out, e);
 }

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RECIPIENTS_TRIES 8
+
 /* ---- setting up ------------------------------------------------------------------- */
 
 static void worker_done(struct backup_worker *w)
@@ -138,6 +140,37 @@ static int open_cache(struct backup *b, const struct work_dirs *dirs,
     return usable && !b->options->dry_run ? cache_writer_new(path, key, &b->cache_out, e) : 0;
 }
 
+static int put_envelope(struct backup *b, struct err *e)
+{
+    CLEANUP(buf_done) struct buf envelope = {0};
+    char name[2 * UID_BYTES + 1];
+    hex_encode(b->key->session, UID_BYTES, name);
+    if (envelope_make(b->key, b->access->writer, &b->access->recipients, &envelope, e))
+        return -1;
+    return vault_put(b->access->vault, VAULT_SESSION, name, envelope.data, envelope.len, e);
+}
+
+/* If the recipients are the same before and after the envelope was stored, then
+ * whoever changes them later finds it and seals it anew: no session can be
+ * sealed for keys of the past alone. Else a fresh session begins. */
+static int seal_for_recipients(struct backup *b, struct err *e)
+{
+    struct access *a = b->access;
+    for (int i = 0; i < RECIPIENTS_TRIES; i++) {
+        CLEANUP(buf_done) struct buf object = {0};
+        struct recipients now = {0};
+        if (put_envelope(b, e) || access_load_recipients(a, &object, &now, e))
+            return -1;
+        if (now.generation == a->recipients.generation)
+            return 0;
+        if (now.generation < a->recipients.generation)
+            return err_set(e, ERR_DAMAGED, "the vault's list of recipients went back to an older one");
+        a->recipients = now;
+        data_key_generate(b->key);
+    }
+    return err_set(e, ERR_BUSY, "the vault's keys are being changed again and again: try again");
+}
+
 static int begin_session(struct backup *b, struct err *e)
 {
     b->key = data_key_new();
@@ -146,11 +179,7 @@ static int begin_session(struct backup *b, struct err *e)
     data_key_generate(b->key);
     if (b->options->dry_run)
         return vault_refresh(b->access->vault, NULL, NULL, e);
-    CLEANUP(buf_done) struct buf envelope = {0};
-    char name[2 * UID_BYTES + 1];
-    hex_encode(b->key->session, UID_BYTES, name);
-    if (envelope_make(b->key, b->access->writer, &b->access->recipients, &envelope, e) ||
-        vault_put(b->access->vault, VAULT_SESSION, name, envelope.data, envelope.len, e))
+    if (seal_for_recipients(b, e))
         return -1;
     struct session_params p = {0};
     memcpy(p.writer, b->access->writer->id, UID_BYTES);

@@ -4,10 +4,8 @@
 #include "work/work_internal.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/mem.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /* Measured in bench/ (docs/decisions/0003): 1 MiB gives zstd its window and
@@ -67,7 +65,9 @@ static int put_keys(struct new_vault *n, struct vault *v, struct err *e)
     work_host_name(host);
     seal_random(id, sizeof id);
     hex_encode(id, sizeof id, name);
-    if (recovery_wrap(n->recovery, vault_id, n->passphrase, strlen(n->passphrase), o->cost, &wrapped, e) ||
+    const struct key_wrapping how = {
+        .cost = o->cost, .label = host, .made_ns = clock_realtime_ns()};
+    if (recovery_wrap(n->recovery, vault_id, n->passphrase, strlen(n->passphrase), &how, &wrapped, e) ||
         vault_put(v, VAULT_KEY, name, wrapped.data, wrapped.len, e) ||
         recipients_make(&n->recipients, vault_id, n->secrets, &list, e) ||
         vault_put(v, VAULT_RECIPIENTS, "0000000000000001", list.data, list.len, e) ||
@@ -78,30 +78,12 @@ static int put_keys(struct new_vault *n, struct vault *v, struct err *e)
     return vault_put(v, VAULT_WRITER, name, certificate.data, certificate.len, e);
 }
 
-static int save_writer_key(const struct writer_key *k, const struct work_dirs *dirs,
-                           struct err *e)
-{
-    char path[4096];
-    if ((size_t)snprintf(path, sizeof path, "%s/writers", dirs->config) >= sizeof path)
-        return err_set(e, ERR_LIMIT, "'%s': the path is too long", dirs->config);
-    if (file_make_dirs(path, 0700, e) ||
-        writer_key_path(dirs, k->vault_id, path, sizeof path, e))
-        return -1;
-    CLEANUP(buf_done) struct buf file = {0};
-    int rc = writer_key_encode(k, &file, e);
-    if (rc == 0)
-        rc = file_replace(path, file.data, file.len, 0600, e);
-    if (file.data)
-        seal_wipe(file.data, file.cap);
-    return rc;
-}
-
 /* All keys are in place, here and there, before the vault exists: a cut leaves
  * nothing, or a vault that can be used. */
 static int fill(void *arg, struct vault *v, struct err *e)
 {
     struct new_vault *n = arg;
-    return put_keys(n, v, e) ? -1 : save_writer_key(n->writer, n->dirs, e);
+    return put_keys(n, v, e) ? -1 : writer_key_save(n->writer, n->dirs, e);
 }
 
 static int create(struct new_vault *n, struct store *s, struct err *e)

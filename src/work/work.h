@@ -43,6 +43,9 @@ struct access {
     struct writer_key *writer;     /* writer only */
     struct recipients recipients;  /* writer only */
     struct recovery_key *recovery; /* reader only */
+    struct retired_keys *retired;  /* reader only: what it could be opened with before */
+    char key_name[33];             /* reader only: in keys/, that the passphrase opened; or "" */
+    struct vault_secrets *secrets; /* owner only */
     struct keyring *keyring;       /* reader only */
 };
 
@@ -52,6 +55,11 @@ MUST_CHECK int access_open(const char *location, struct access *out, struct err 
 MUST_CHECK int access_as_writer(struct access *a, const struct work_dirs *dirs, struct err *e);
 /* Unwraps a recovery key with the passphrase that `ask` gives. */
 MUST_CHECK int access_as_reader(struct access *a, work_ask *ask, void *arg, struct err *e);
+/* Opens with a recovery key that came from elsewhere. ERR_NO_KEY if it is not
+ * a recipient (any more). */
+MUST_CHECK int access_with_key(struct access *a, const struct recovery_key *k, struct err *e);
+/* A reader that may also sign as the owner: changes keys and enrols writers. */
+MUST_CHECK int access_as_owner(struct access *a, struct err *e);
 void access_close(struct access *a);
 
 /* ---- init ------------------------------------------------------------------------- */

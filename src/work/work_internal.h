@@ -8,7 +8,9 @@
 /* ---- keyring: data keys of sessions, opened on first use; any thread --------- */
 
 struct keyring;
-MUST_CHECK int keyring_new(struct vault *v, const struct recovery_key *k, struct keyring **out,
+/* Borrows both; `retired` are tried where a session is not sealed for `k`. */
+MUST_CHECK int keyring_new(struct vault *v, const struct recovery_key *k,
+                           const struct retired_keys *retired, struct keyring **out,
                            struct err *e);
 void keyring_free(struct keyring *k);
 /* Borrowed for the life of the keyring. */
@@ -71,5 +73,17 @@ void cache_writer_abort(struct cache_writer *w);
 
 /* The host's name, in `out`. */
 void work_host_name(char out[256]);
+/* The list of recipients in force, verified. `object` (empty) gets its bytes. */
+MUST_CHECK int access_load_recipients(struct access *a, struct buf *object, struct recipients *out,
+                                      struct err *e);
+#define GENERATION_NAME_BYTES 17
+void generation_name(uint64_t generation, char out[GENERATION_NAME_BYTES]);
+
+/* Writes it there, durably, mode 0600. */
+MUST_CHECK int writer_key_save(const struct writer_key *k, const struct work_dirs *dirs,
+                               struct err *e);
+MUST_CHECK int writer_key_write(const struct writer_key *k, const char *path, struct err *e);
+/* Reads such a file. ERR_NOT_FOUND. */
+MUST_CHECK int writer_key_load(const char *path, struct writer_key *out, struct err *e);
 
 #endif

@@ -108,6 +108,36 @@ expect_equal "$(field summary forgotten)" 1
 json 0 snapshots --trash
 json 0 undelete latest
 
+step 'keys and writers'
+ABRI_NEW_PASSPHRASE=second json 0 key add --label "$bad"
+ABRI_NEW_PASSPHRASE=third json 0 key add
+json 0 key list
+expect_equal "$(jq -r 'select(.label_b64) | .label_b64' "$T/out" | base64 -d)" "$bad"
+ABRI_PASSPHRASE=third ABRI_NEW_PASSPHRASE=fourth json 0 key passwd
+json 0 key remove "$(field keys_changed id)"
+json 0 key generate "$T/escrow"
+recipient=$(field key_file public_key)
+json 0 key add --recipient "$recipient"
+json 0 key export-public
+json 0 key list
+json 0 key rotate
+expect_equal "$(field keys_changed problems)" 0
+json 0 key reseal
+json 0 key sheet
+json 0 key sheet --svg "$T/sheet.svg"
+json 0 key split 2 3
+expect_equal "$(jq -r .number "$T/out" | tr '\n' ' ')" '1 2 3 '
+json 0 key split 2 3 --output "$T/shares"
+ABRI_NEW_PASSPHRASE=fifth json 0 key combine "$T/shares/share-1.txt" "$T/shares/share-3.txt"
+json 0 writer list
+json 0 writer add --machine two --export "$T/two.key"
+writer=$(field writer_changed id)
+json 0 writer import --replace "$T/two.key"
+json 0 writer revoke "$writer"
+json 0 writer add --replace --successor-of "$writer"
+json 0 writer list
+json 0 check
+
 step 'errors are objects, on stderr'
 json 1 restore nothing -t "$T/r2"
 expect_equal "$(jq -r .code "$T/err")" 1

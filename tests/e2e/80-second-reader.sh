@@ -24,6 +24,7 @@ same() {
     rsync -aHAXSn --checksum --itemize-changes --delete "$1/" "$T/back$T/src/" >"$T/diff" 2>&1 || fail rsync
     [ ! -s "$T/diff" ] || { head -n 20 "$T/diff" >&2; fail "$2 differs"; }
 }
+lists() { expect_status 0 "$reader" "$T/vault" list; }
 snapshot() { sed -n 's/^snapshot \(.*\) saved/\1/p' "$T/out"; }
 
 make_vault
@@ -50,6 +51,35 @@ expect_status 0 "$ABRI" backup "$T/src"
 second=$(snapshot)
 same "$T/src" "$second"
 same "$T/before" "$first"
+
+step 'after keys were changed'
+expect_status 0 env ABRI_NEW_PASSPHRASE=unused "$ABRI" key add --label unused
+expect_status 0 "$ABRI" key generate "$T/escrow"
+cp "$T/out" "$T/escrow.pub"
+expect_status 0 "$ABRI" key add --recipient "$T/escrow.pub"
+lists # opens every root, and so every session
+cp -a "$T/vault/resealed" "$T/vault/recipients" "$T/vault/keys" "$T/" # to be put back
+expect_status 0 "$ABRI" key rotate
+same "$T/src" "$second"
+expect_status 1 env ABRI_PASSPHRASE=unused "$reader" "$T/vault" list
+cp "$T/keys/"* "$T/vault/keys/" # what opens nothing is passed over
+lists
+rm -r "$T/vault/resealed" # what is sealed for a retired key opens by it
+cp -a "$T/resealed" "$T/vault/resealed"
+lists
+
+step 'a successor, and a record that is refused'
+expect_status 0 "$ABRI" --json writer list
+writer=$(field writer id)
+expect_status 0 "$ABRI" writer add --replace --successor-of "$writer"
+expect_status 0 "$ABRI" backup "$T/src"
+expect_status 0 "$ABRI" --json writer list
+expect_status 0 "$ABRI" writer revoke "$(jq -r 'select(.here) | .id' "$T/out")"
+mv "$T/vault/revoked" "$T/held"
+expect_status 0 "$ABRI" backup "$T/keys"
+mv "$T/held" "$T/vault/revoked"
+same "$T/src" latest
+rm "$T/vault/snapshots/$(ls "$T/vault/snapshots" | tail -n 1)" "$T/vault/snapshots/$(ls "$T/vault/snapshots" | tail -n 2 | head -n 1)"
 
 step 'the list'
 expect_status 0 "$reader" "$T/vault" list
@@ -84,9 +114,17 @@ expect_status 0 "$ABRI" backup "$T/src"
 settle
 echo more >"$T/src/other"
 expect_status 0 "$ABRI" backup "$T/src"
+expect_status 0 "$ABRI" key rotate
+settle
+echo even more >"$T/src/third"
+expect_status 0 "$ABRI" --json writer list
+writer=$(field writer id)
+expect_status 0 "$ABRI" writer revoke "$writer"
+expect_status 0 "$ABRI" writer add --successor-of "$writer"
+expect_status 0 "$ABRI" backup "$T/src"
 same "$T/src" latest
 # index and keeper are no business of a reader.
-for object in $(cd "$T/vault" && find vault keys recipients writers sessions packs snapshots -type f | sort); do
+for object in $(cd "$T/vault" && find vault keys recipients writers sessions resealed revoked packs snapshots -type f | sort); do
     file=$T/vault/$object
     size=$(stat -c %s "$file")
     cp "$file" "$T/good"

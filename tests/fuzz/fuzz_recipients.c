@@ -12,7 +12,15 @@ static void read_list(const uint8_t *p, size_t len)
     int read = recipients_read(p, len, fuzz_vault, k->owner.public_key, &r, NULL);
     if (read == 0 && (r.count == 0 || r.count > SEAL_RECIPIENTS_MAX))
         abort();
-    int open = recipients_open(p, len, fuzz_vault, k->owner.public_key, k->recovery, &s, NULL);
+    struct retired_keys *retired = retired_keys_new();
+    if (!retired)
+        abort();
+    int open = recipients_open_with(p, len, fuzz_vault, k->owner.public_key, k->recovery, &s,
+                                    retired, NULL);
+    if (retired->count > SEAL_RETIRED_MAX ||
+        (open != 0 && !bytes_are_zero(retired, sizeof *retired)))
+        abort();
+    retired_keys_free(retired);
     if (open == 0 && (read != 0 || memcmp(s.owner_seed, k->secrets->owner_seed, 32) != 0))
         abort();
     if (open != 0 && !bytes_are_zero(&s, sizeof s))

@@ -12,6 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
     struct sign_key key;
     struct certificate certificate;
     struct envelope envelope;
+    struct resealed_session resealed;
+    struct revocation revocation;
     char name[OBJECT_NAME_BYTES];
     uint8_t id[ID_BYTES];
     if (len < 1)
@@ -28,9 +30,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
         break;
     case 4: (void)!recipients_verify(p, len, zero, 0, zero, NULL); break;
     case 5: (void)!key_verify(p, len, zero, NULL); break;
+    case 7: (void)!resealed_decode(p, len, zero, &resealed, NULL); break;
+    case 8: (void)!revocation_decode(p, len, zero, &revocation, NULL); break;
     default:
         if (len && p[len - 1] == '\0') {
             (void)!object_name(VAULT_KEY, (const char *)p, name, NULL);
+            (void)!object_name(VAULT_RESEALED, (const char *)p, name, NULL);
             (void)pack_name_decode((const char *)p, id);
         }
     }

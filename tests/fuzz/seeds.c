@@ -200,6 +200,38 @@ static void object_seeds(void)
     object_head_put(&b, "abri.KEY");
     buf_put(&b, zero, 16 + 9 + 16 + 32 + 48 + 32);
     write_seed("vault_objects", "key", 5, b.data, b.len);
+    buf_reset(&b);
+    buf_put(&b, "abri.KEY\2\0\0", 12);
+    buf_put(&b, zero, 16 + 9 + 16 + 32 + 8);
+    buf_put_blob(&b, "label", 5);
+    buf_put(&b, zero, 48 + 32);
+    write_seed("vault_objects", "key-2", 5, b.data, b.len);
+    buf_reset(&b);
+    buf_put(&b, "abri.RCP\2\0\0", 12);
+    buf_put(&b, zero, 16 + 8);
+    buf_put_u32(&b, 1);
+    buf_put(&b, zero, 32 + 112);
+    buf_put_u32(&b, 1);
+    buf_put(&b, zero, 32 + 80 + SIGN_BYTES);
+    write_seed("vault_objects", "recipients-2", 4, b.data, b.len);
+    buf_reset(&b);
+    buf_put(&b, "abri.WRT\2\0\0", 12);
+    buf_put(&b, zero, 16 + 16 + 32 + 8);
+    buf_put_blob(&b, "machine", 7);
+    buf_put(&b, zero, 16 + SIGN_BYTES);
+    write_seed("vault_objects", "writer-2", 2, b.data, b.len);
+    buf_reset(&b);
+    object_head_put(&b, "abri.RES");
+    buf_put(&b, zero, 16 * 3 + 8 + 32);
+    buf_put_u32(&b, 1);
+    buf_put(&b, zero, 32 + 80 + SIGN_BYTES);
+    write_seed("vault_objects", "resealed", 7, b.data, b.len);
+    buf_reset(&b);
+    object_head_put(&b, "abri.RVK");
+    buf_put(&b, zero, 16 * 2 + 16 + SIGN_BYTES);
+    write_seed("vault_objects", "revoked", 8, b.data, b.len);
+    write_seed("vault_objects", "resealed-name", 6,
+               "0123456789abcdef0123456789abcdef-0123456789abcdef", 50);
     write_seed("vault_objects", "name", 6, "0123456789abcdef0123456789abcdef", 33);
     buf_done(&b);
 }

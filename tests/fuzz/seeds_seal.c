@@ -43,13 +43,13 @@ static void recovery_seeds(void)
 {
     struct buf b = {0};
     struct err e = ERR_INIT;
-    struct kdf_cost cost = {.passes = 1, .memory_kib = 8};
+    struct key_wrapping cost = {{.passes = 1, .memory_kib = 8}, "label", 5};
     must(recovery_wrap(fuzz_keys()->recovery, fuzz_vault, FUZZ_PASSPHRASE, strlen(FUZZ_PASSPHRASE),
-                       cost, &b, &e),
+                       &cost, &b, &e),
          &e);
     write_seed("recovery", "right", b.data, b.len);
     buf_reset(&b);
-    must(recovery_wrap(fuzz_keys()->recovery, fuzz_vault, "other", 5, cost, &b, &e), &e);
+    must(recovery_wrap(fuzz_keys()->recovery, fuzz_vault, "other", 5, &cost, &b, &e), &e);
     write_seed("recovery", "other-passphrase", b.data, b.len);
     buf_done(&b);
 }
@@ -67,8 +67,43 @@ static void boxes_seeds(const struct writer_key *w)
         buf_reset(&b);
         must(envelope_make(&k, w, &r, &b, &e), &e);
         write_seed("envelope", count == 1 ? "one" : "three", b.data, b.len);
+        buf_reset(&b);
+        must(resealed_make(&k, w->id, &r, fuzz_vault, fuzz_keys()->secrets, &b, &e), &e);
+        write_seed("resealed", count == 1 ? "one" : "three", b.data, b.len);
+        buf_reset(&b);
+        struct retired_keys *retired = retired_keys_new();
+        if (!retired)
+            exit(1);
+        retired_keys_add(retired, fuzz_keys()->recovery);
+        must(recipients_make_with(&r, retired, fuzz_vault, fuzz_keys()->secrets, &b, &e), &e);
+        retired_keys_free(retired);
+        write_seed("recipients", count == 1 ? "one-retired" : "three-retired", b.data, b.len);
     }
     buf_done(&b);
+}
+
+static void sheet_seeds(void)
+{
+    struct sheet *s = sheet_new();
+    char lines[SHEET_LINES][SHEET_LINE_BYTES], code[SHEET_CODE_BYTES], text[1024];
+    char public_key[PUBLIC_KEY_TEXT_BYTES];
+    if (!s)
+        exit(1);
+    for (s->kind = SHEET_KEY; s->kind <= SHEET_SHARE; s->kind++) {
+        size_t n = 0;
+        memcpy(s->share.vault_id, fuzz_vault, sizeof s->share.vault_id);
+        memset(s->share.y, 7, sizeof s->share.y);
+        s->share.k = s->share.x = s->kind == SHEET_SHARE ? 2 : 0;
+        sheet_format(s, lines);
+        for (unsigned i = 0; i < SHEET_LINES; i++)
+            n += (size_t)snprintf(text + n, sizeof text - n, "  %s\n", lines[i]);
+        write_seed("sheet", s->kind == SHEET_KEY ? "key" : "share", text, n);
+        sheet_code(s, code);
+        write_seed("sheet", s->kind == SHEET_KEY ? "key-code" : "share-code", code, strlen(code));
+    }
+    public_key_format(fuzz_keys()->recovery->public_key, public_key);
+    write_seed("sheet", "public-key", public_key, strlen(public_key));
+    sheet_free(s);
 }
 
 static void frame_seeds(void)
@@ -109,6 +144,7 @@ int main(int argc, char **argv)
     recovery_seeds();
     boxes_seeds(w);
     frame_seeds();
+    sheet_seeds();
     buf_done(&b);
     buf_done(&certificate);
     writer_key_free(w);

@@ -30,16 +30,16 @@ static char *help_text(const struct command *cmd)
 static void every_option_is_explained(void **state)
 {
     (void)state;
-    for (size_t i = 0; commands[i]; i++) {
-        char *text = help_text(commands[i]);
-        for (size_t o = 0; o < commands[i]->option_count + global_option_count; o++) {
-            const struct option_spec *s = o < commands[i]->option_count
-                                              ? &commands[i]->options[o]
-                                              : &global_options[o - commands[i]->option_count];
+    for (size_t i = 0; command_at(i); i++) {
+        char *text = help_text(command_at(i));
+        for (size_t o = 0; o < command_at(i)->option_count + global_option_count; o++) {
+            const struct option_spec *s = o < command_at(i)->option_count
+                                              ? &command_at(i)->options[o]
+                                              : &global_options[o - command_at(i)->option_count];
             char line[160];
             (void)snprintf(line, sizeof line, "--%s%s%s", s->name, s->arg ? " " : "",
                            s->arg ? s->arg : "");
-            print_message("%s %s\n", commands[i]->name, line);
+            print_message("%s %s\n", command_at(i)->name, line);
             assert_non_null(strstr(text, line));
             if (s->letter) {
                 (void)snprintf(line, sizeof line, "  -%c, --%s", s->letter, s->name);
@@ -67,15 +67,28 @@ static void check_spec(const struct option_spec *s, size_t args_bytes)
     assert_true(s->help && *s->help && s->help[strlen(s->help) - 1] != '.');
 }
 
+/* By "backup" or "key add". */
+static const struct command *found(const char *name)
+{
+    char first[64];
+    const char *blank = strchr(name, ' ');
+    if (!blank)
+        return command_find(name);
+    (void)snprintf(first, sizeof first, "%.*s", (int)(blank - name), name);
+    const struct command *group = command_find(first);
+    assert_non_null(group);
+    return command_find_verb(group, blank + 1);
+}
+
 static void tables_are_sound(void **state)
 {
     (void)state;
     for (size_t i = 0; i < global_option_count; i++)
         check_spec(&global_options[i], sizeof(struct global_args));
-    for (size_t c = 0; commands[c]; c++) {
-        assert_ptr_equal(command_find(commands[c]->name), commands[c]);
-        for (size_t i = 0; i < commands[c]->option_count; i++)
-            check_spec(&commands[c]->options[i], commands[c]->args_bytes);
+    for (size_t c = 0; command_at(c); c++) {
+        assert_ptr_equal(found(command_at(c)->name), command_at(c));
+        for (size_t i = 0; i < command_at(c)->option_count; i++)
+            check_spec(&command_at(c)->options[i], command_at(c)->args_bytes);
     }
 }
 
@@ -87,10 +100,10 @@ static bool clash(const struct option_spec *a, const struct option_spec *b)
 static void no_two_options_of_a_command_are_called_alike(void **state)
 {
     (void)state;
-    for (size_t c = 0; commands[c]; c++) {
-        const struct option_spec *o = commands[c]->options;
-        for (size_t i = 0; i < commands[c]->option_count; i++) {
-            print_message("%s --%s\n", commands[c]->name, o[i].name);
+    for (size_t c = 0; command_at(c); c++) {
+        const struct option_spec *o = command_at(c)->options;
+        for (size_t i = 0; i < command_at(c)->option_count; i++) {
+            print_message("%s --%s\n", command_at(c)->name, o[i].name);
             for (size_t j = 0; j < i; j++)
                 assert_false(clash(&o[i], &o[j]));
             for (size_t j = 0; j < global_option_count; j++)
@@ -146,7 +159,13 @@ static void check_example(const struct command *cmd, const char *example)
     };
     assert_int_equal(options_parse(tables, 1, argc, argv, 1, true, NULL, &at, &e), 0);
     assert_true(at < argc);
-    assert_string_equal(argv[at], cmd->name);
+    const char *verb = strchr(cmd->name, ' ');
+    assert_memory_equal(argv[at], cmd->name, strcspn(cmd->name, " "));
+    if (verb) {
+        at++;
+        assert_true(at < argc);
+        assert_string_equal(argv[at], verb + 1);
+    }
     if (options_parse(tables, 2, argc, argv, at + 1, false, &words, NULL, &e))
         fail_msg("%s", e.msg);
     words_done(&words);
@@ -157,13 +176,13 @@ static void check_example(const struct command *cmd, const char *example)
 static void every_command_has_examples_that_parse(void **state)
 {
     (void)state;
-    for (size_t c = 0; commands[c]; c++) {
-        char *text = help_text(commands[c]);
+    for (size_t c = 0; command_at(c); c++) {
+        char *text = help_text(command_at(c));
         size_t count = 0;
-        for (; count < 4 && commands[c]->examples[count].line; count++) {
-            check_example(commands[c], commands[c]->examples[count].line);
-            assert_non_null(commands[c]->examples[count].what);
-            assert_non_null(strstr(text, commands[c]->examples[count].line));
+        for (; count < 4 && command_at(c)->examples[count].line; count++) {
+            check_example(command_at(c), command_at(c)->examples[count].line);
+            assert_non_null(command_at(c)->examples[count].what);
+            assert_non_null(strstr(text, command_at(c)->examples[count].line));
         }
         assert_true(count >= 2);
         free(text);
@@ -175,7 +194,7 @@ static void help_fits_into_eighty_columns(void **state)
     (void)state;
     assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
     for (size_t c = 0;; c++) {
-        char *text = help_text(commands[c]);
+        char *text = help_text(command_at(c));
         for (char *p = text; *p;) {
             size_t n = strcspn(p, "\n");
             bool example = strncmp(p, "  abri ", 7) == 0 || strncmp(p, "  find ", 7) == 0;
@@ -184,7 +203,7 @@ static void help_fits_into_eighty_columns(void **state)
             p += n + (p[n] == '\n');
         }
         free(text);
-        if (!commands[c])
+        if (!command_at(c))
             return;
     }
 }
@@ -196,6 +215,53 @@ static void the_overview_lists_every_command(void **state)
     for (size_t c = 0; commands[c]; c++)
         assert_non_null(strstr(text, commands[c]->summary));
     free(text);
+}
+
+static void a_group_lists_its_commands(void **state)
+{
+    (void)state;
+    unsigned groups = 0;
+    for (size_t c = 0; commands[c]; c++) {
+        char *text = NULL;
+        size_t len;
+        if (!commands[c]->verbs)
+            continue;
+        groups++;
+        FILE *f = open_memstream(&text, &len);
+        assert_non_null(f);
+        help_group(f, commands[c]);
+        assert_int_equal(fclose(f), 0);
+        for (size_t v = 0; commands[c]->verbs[v]; v++) {
+            const struct command *verb = commands[c]->verbs[v];
+            size_t n = strlen(commands[c]->name);
+            assert_non_null(strstr(text, verb->name));
+            assert_non_null(strstr(text, verb->summary));
+            assert_memory_equal(verb->name, commands[c]->name, n);
+            assert_int_equal(verb->name[n], ' ');
+            assert_null(verb->verbs);
+        }
+        for (char *p = text; *p; p += strcspn(p, "\n") + 1)
+            assert_true(term_width(p, strcspn(p, "\n")) <= 80);
+        free(text);
+    }
+    assert_true(groups >= 2);
+}
+
+static void a_mistyped_command_is_told_what_is_near(void **state)
+{
+    (void)state;
+    const struct command *cmd;
+    struct err e = ERR_INIT;
+    assert_int_equal(command_choose(NULL, "key", &cmd, &e), 0);
+    assert_int_equal(command_choose(cmd, "shet", &cmd, &e), -1);
+    assert_int_equal(e.cls, ERR_USAGE);
+    assert_non_null(strstr(e.msg, "key sheet"));
+    assert_int_equal(command_choose(NULL, "bakcup", &cmd, &e), -1);
+    assert_non_null(strstr(e.msg, "did you mean backup"));
+    assert_int_equal(command_choose(NULL, "nothing-like-it", &cmd, &e), -1);
+    assert_non_null(strstr(e.msg, "`abri help`"));
+    assert_int_equal(command_choose(command_find("key"), "nothing-like-it", &cmd, &e), -1);
+    assert_non_null(strstr(e.msg, "`abri help key`"));
 }
 
 static void every_exit_status_is_documented(void **state)
@@ -246,6 +312,8 @@ int main(void)
         cmocka_unit_test(every_command_has_examples_that_parse),
         cmocka_unit_test(help_fits_into_eighty_columns),
         cmocka_unit_test(the_overview_lists_every_command),
+        cmocka_unit_test(a_group_lists_its_commands),
+        cmocka_unit_test(a_mistyped_command_is_told_what_is_near),
         cmocka_unit_test(every_exit_status_is_documented),
         cmocka_unit_test(every_class_of_error_is_documented),
     };

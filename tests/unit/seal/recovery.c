@@ -5,12 +5,12 @@
 #include "base/mem.h"
 
 static const char passphrase[] = "a passphrase of this test alone";
-#define CHEAP ((struct kdf_cost){.passes = 1, .memory_kib = 8})
+static const struct key_wrapping cheap = {{.passes = 1, .memory_kib = 8}, "a label", 77};
 
 static void wrap(const struct recovery_key *k, struct buf *out)
 {
     struct err e = ERR_INIT;
-    if (recovery_wrap(k, fixture_vault, passphrase, strlen(passphrase), CHEAP, out, &e))
+    if (recovery_wrap(k, fixture_vault, passphrase, strlen(passphrase), &cheap, out, &e))
         fail_msg("%s", e.msg);
 }
 
@@ -104,7 +104,7 @@ static void absurd_costs_are_refused_before_memory_is_taken(void **state)
     struct buf b = {0};
     for (size_t i = 0; i < sizeof absurd / sizeof *absurd; i++) {
         struct err e = ERR_INIT;
-        assert_int_equal(recovery_wrap(k, fixture_vault, "x", 1, absurd[i], &b, &e), -1);
+        assert_int_equal(recovery_wrap(k, fixture_vault, "x", 1, &(struct key_wrapping){absurd[i], "", 0}, &b, &e), -1);
         assert_int_equal(e.cls, ERR_USAGE);
         buf_reset(&b);
         wrap(k, &b);

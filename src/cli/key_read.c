@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sheets from files and from the keyboard. */
+#include "cli/key_text.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TYPING_TRIES 5
+
+void secret_buf_done(struct buf *b)
+{
+    if (b->data)
+        seal_wipe(b->data, b->cap);
+    buf_done(b);
+}
+
+int secret_file_read(const char *file, struct buf *out, struct err *e)
+{
+    CLEANUP(file_close) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return err_sys(e, errno, "'%s'", file);
+    uint8_t *room = buf_reserve(out, SECRET_FILE_MAX + 1);
+    if (!room)
+        return err_no_memory(e, file);
+    ssize_t n = file_read(fd, room, SECRET_FILE_MAX + 1);
+    if (n < 0)
+        return err_sys(e, errno, "'%s'", file);
+    if ((size_t)n > SECRET_FILE_MAX)
+        return err_set(e, ERR_USAGE, "'%s': too long to be a sheet", file);
+    buf_added(out, (size_t)n);
+    return 0;
+}
+
+void sheets_done(struct sheets *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        sheet_free(s->items[i]);
+    mem_free(s->items);
+    mem_free(s->from);
+    *s = (struct sheets){0};
+}
+
+static int add(struct sheets *s, const struct sheet *sheet, const char *from, struct err *e)
+{
+    if (s->count > SHARES_MAX)
+        return err_set(e, ERR_USAGE, "more sheets than there can be shares");
+    struct sheet **items = mem_realloc(s->items, s->count + 1, sizeof(struct sheet *));
+    if (!items)
+        return err_no_memory(e, "the sheets");
+    s->items = items;
+    const char **names = mem_realloc(s->from, s->count + 1, sizeof(const char *));
+    if (!names)
+        return err_no_memory(e, "the sheets");
+    s->from = names;
+    items[s->count] = sheet_new();
+    if (!items[s->count])
+        return err_no_memory(e, "the sheets");
+    *items[s->count] = *sheet;
+    names[s->count++] = from;
+    return 0;
+}
+
+static int read_file(struct sheets *s, const char *file, struct err *e)
+{
+    CLEANUP(secret_buf_done) struct buf text = {0};
+    size_t at = 0, before = s->count;
+    int rc = secret_file_read(file, &text, e);
+    if (rc)
+        return -1;
+    struct sheet *sheet = sheet_new();
+    if (!sheet)
+        return err_no_memory(e, "a sheet");
+    while (rc == 0 && (rc = sheet_find((const char *)text.data, text.len, &at, sheet, e)) > 0)
+        rc = add(s, sheet, file, e);
+    sheet_free(sheet);
+    if (rc)
+        return err_wrap(e, "'%s'", file);
+    if (s->count == before)
+        return err_set(e, ERR_USAGE, "'%s' holds no recovery key and no share", file);
+    return 0;
+}
+
+int sheets_read(struct sheets *s, const struct words *files, struct err *e)
+{
+    for (size_t i = 0; i < files->count; i++)
+        if (read_file(s, files->items[i], e))
+            return -1;
+    return 0;
+}
+
+int key_file_read(const char *file, const uint8_t vault_id[UID_BYTES], struct recovery_key *out,
+                  struct err *e)
+{
+    CLEANUP(sheets_done) struct sheets s = {0};
+    if (read_file(&s, file, e))
+        return -1;
+    const struct key_share *k = &s.items[0]->share;
+    if (s.count > 1 || s.items[0]->kind != SHEET_KEY)
+        return err_set(e, ERR_USAGE,
+                       "'%s' holds shares: `abri key combine` puts them together", file);
+    if (!bytes_are_zero(k->vault_id, UID_BYTES) && memcmp(k->vault_id, vault_id, UID_BYTES) != 0)
+        return err_set(e, ERR_NO_KEY, "'%s' is the key of another vault", file);
+    return recovery_key_of_secret(k->y, out, e);
+}
+
+/* ---- typed ------------------------------------------------------------------------ */
+
+/* One line that is as it was printed, appended with its number. */
+static int type_line(struct buf *text, unsigned number, struct err *e)
+{
+    char question[64], line[PASSPHRASE_MAX];
+    int rc = -1;
+    for (int i = 0; i < TYPING_TRIES; i++) {
+        (void)snprintf(question, sizeof question, "%sline %u of the sheet: ",
+                       i ? "not as it was printed; again, " : "", number);
+        if (prompt_secret(question, line, e))
+            break;
+        if (!sheet_line_is_good(line, number)) {
+            (void)err_set(e, ERR_USAGE, "line %u is not as it was printed: nothing was done",
+                          number);
+            continue;
+        }
+        (void)snprintf(question, sizeof question, "%u:", number);
+        const char *from = strchr(line, ':') ? strchr(line, ':') + 1 : line;
+        buf_put(text, question, strlen(question));
+        buf_put(text, from, strlen(from));
+        buf_put_u8(text, '\n');
+        rc = 0;
+        break;
+    }
+    seal_wipe(line, sizeof line);
+    return rc;
+}
+
+static int type_sheet(struct sheets *s, struct err *e)
+{
+    CLEANUP(secret_buf_done) struct buf text = {.max = SECRET_FILE_MAX};
+    struct sheet *sheet = sheet_new();
+    size_t at = 0;
+    int rc = sheet && buf_reserve(&text, 4096) ? 0 : err_no_memory(e, "a sheet");
+    for (unsigned i = 1; rc == 0 && i <= SHEET_LINES; i++)
+        rc = type_line(&text, i, e);
+    if (rc == 0)
+        rc = sheet_find((const char *)text.data, text.len, &at, sheet, e) > 0
+                 ? add(s, sheet, NULL, e)
+                 : -1;
+    sheet_free(sheet);
+    return rc;
+}
+
+int sheets_type(struct sheets *s, bool key, struct err *e)
+{
+    for (;;) {
+        if (type_sheet(s, e))
+            return -1;
+        const struct sheet *last = s->items[s->count - 1];
+        if (key && last->kind != SHEET_KEY)
+            return err_set(e, ERR_USAGE, "this is a share: leave --sheet out");
+        if (last->kind == SHEET_KEY || s->count >= last->share.k)
+            return 0;
+    }
+}

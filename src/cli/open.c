@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How commands open the vault that the user named: as anyone, with a passphrase
+ * or a key file as a reader, as its owner. */
+#include "cli/key_text.h"
+
+#include "base/mem.h"
+
+int cli_open(struct cli *c, struct access *out, struct err *e)
+{
+    const char *location;
+    if (cli_location(c, &location, e))
+        return -1;
+    return access_open(location, out, e);
+}
+
+static int open_with_passphrase(struct cli *c, struct access *out, struct err *e)
+{
+    for (int attempt = 1;; attempt++) {
+        struct access a = {0};
+        c->prompted = false;
+        if (cli_open(c, &a, e))
+            return -1;
+        if (access_as_reader(&a, passphrase_ask, c, e) == 0) {
+            *out = a;
+            return 0;
+        }
+        access_close(&a);
+        if (e->cls != ERR_PASSPHRASE || !c->prompted || attempt == 3)
+            return -1;
+        report_error(c, e);
+    }
+}
+
+static int open_with_file(struct cli *c, struct access *out, struct err *e)
+{
+    struct access a = {0};
+    if (cli_open(c, &a, e))
+        return -1;
+    struct recovery_key *k = recovery_key_new();
+    int rc = k ? key_file_read(c->global.key_file, vault_get_info(a.vault)->id, k, e)
+               : err_no_memory(e, "the recovery key");
+    if (rc == 0)
+        rc = access_with_key(&a, k, e);
+    recovery_key_free(k);
+    if (rc)
+        access_close(&a);
+    else
+        *out = a;
+    return rc;
+}
+
+int cli_open_reader(struct cli *c, struct access *out, struct err *e)
+{
+    return c->global.key_file ? open_with_file(c, out, e) : open_with_passphrase(c, out, e);
+}
+
+int cli_open_owner(struct cli *c, struct access *out, struct err *e)
+{
+    struct access a = {0};
+    if (cli_open_reader(c, &a, e))
+        return -1;
+    if (access_as_owner(&a, e)) {
+        access_close(&a);
+        return -1;
+    }
+    *out = a;
+    return 0;
+}
