@@ -136,6 +136,17 @@ static void nothing_goes_below_the_floor_and_it_only_rises(void **state)
     assert_int_equal(r.generation, 2);
     assert_int_equal(r.floor_ns, 30 * DAY + NS_PER_S);
     assert_int_equal(r.trash_window_ns, 2 * DAY);
+    /* A lower one, as only a keeper gone wrong would write it, changes nothing. */
+    struct sign_key key = {0};
+    struct vault_rules lower = {.generation = 3, .floor_ns = 0, .trash_window_ns = 2 * DAY};
+    uint8_t bytes[RULES_BYTES];
+    assert_ok(keeper_load(l.w.v, &key, e));
+    rules_encode(vault_get_info(l.w.v), &lower, 1, &key, bytes);
+    assert_ok(store_put(l.w.store, "rules/0000000000000003", bytes, sizeof bytes, e));
+    sign_key_done(&key);
+    assert_ok(vault_rules(l.w.v, &r, e));
+    assert_int_equal(r.generation, 3);
+    assert_int_equal(r.floor_ns, 30 * DAY + NS_PER_S);
     pass(&l, 29 * DAY);
     assert_int_equal(forget_one(&l, 0), 0);
     assert_non_null(strstr(l.why, "younger than the floor"));
