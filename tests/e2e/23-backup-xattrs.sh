@@ -19,6 +19,12 @@ END
 make_vault
 expect_status 3 "$ABRI" backup "$T/src"
 expect_grep "fat.*extended attribute" "$T/err"
-expect_status 0 "$ABRI" restore "latest:$T/src" --target "$T/back"
+# Many file systems hold fewer attributes than tmpfs: then it is told, and counted.
+"$ABRI" restore "latest:$T/src" --target "$T/back" >"$T/out" 2>"$T/err"
+case $? in
+0) ;;
+3) grep -v "fat: extended attribute\|problem.*see above" "$T/err" && fail 'another problem' ;;
+*) fail 'restore' ;;
+esac
 expect_equal "$(cat "$T/back/fat" "$T/back/lean" | tr '\n' ' ')" 'fat lean '
 expect_status 0 "$ABRI" check --read-data

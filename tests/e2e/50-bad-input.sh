@@ -117,7 +117,7 @@ if [ "$IS_ROOT" = yes ] && mkdir "$T/small" && mount -t tmpfs -o size=2m none "$
     expect_grep 'large.*No space' "$T/err"
     mount -o remount,size=20m "$T/small"
     expect_status 0 "$ABRI" restore "latest:$T/src" -t "$T/small/out"
-    expect_grep 'goes on\|were there already' "$T/out"
+    expect_grep 'went on\|were there already' "$T/out"
     expect_same_tree "$T/src" "$T/small/out"
     umount "$T/small"
     expect_status 1 sh -c '"$1" ls latest >/dev/full' sh "$ABRI"
