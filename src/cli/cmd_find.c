@@ -125,19 +125,8 @@ static void print_match(struct request *r, const struct find_match *m)
 
 static void emit_match(const struct request *r, const struct find_match *m)
 {
-    const struct entry *en = m->entry;
-    CLEANUP(buf_done) struct buf path = {0};
     json_t *o = json_object_of("match"), *ranges = json_array();
-    buf_put_u8(&path, '/');
-    buf_put(&path, en->path, en->path_len);
-    json_put_text(o, "path", path.failed ? "" : (const char *)path.data, path.len);
-    json_put_string(o, "type", entry_type_name(en->type));
-    json_put_number(o, "mode", en->mode);
-    json_put_number(o, "uid", en->uid);
-    json_put_number(o, "gid", en->gid);
-    json_put_time(o, "mtime", entry_mtime_ns(en));
-    if (en->type == ENTRY_FILE)
-        json_put_number(o, "size", en->size);
+    json_put_entry(o, m->entry);
     for (size_t i = 0; i < m->range_count; i++) {
         json_t *range = json_object();
         json_put_hex(range, "first", r->chosen[m->ranges[i].first]->id, ID_BYTES);

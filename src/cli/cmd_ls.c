@@ -74,19 +74,9 @@ static void print_long(struct ls *l, const struct entry *en, const char *path)
 static void emit(const struct entry *en)
 {
     json_t *o = json_object_of("entry");
-    CLEANUP(buf_done) struct buf path = {0};
-    buf_put_u8(&path, '/');
-    buf_put(&path, en->path, en->path_len);
-    json_put_text(o, "path", path.failed ? "" : (const char *)path.data, path.len);
-    json_put_string(o, "type", entry_type_name(en->type));
-    json_put_number(o, "mode", en->mode);
-    json_put_number(o, "uid", en->uid);
-    json_put_number(o, "gid", en->gid);
+    json_put_entry(o, en);
     json_put_string(o, "user", en->user);
     json_put_string(o, "group", en->group);
-    json_put_time(o, "mtime", entry_mtime_ns(en));
-    if (en->type == ENTRY_FILE)
-        json_put_number(o, "size", en->size);
     if (en->type == ENTRY_SYMLINK && en->target)
         json_put_text(o, "target", en->target, en->target_len);
     if (en->type == ENTRY_CHAR || en->type == ENTRY_BLOCK) {

@@ -173,6 +173,21 @@ void json_emit_locked(FILE *f, json_t *o)
     json_decref(o);
 }
 
+void json_put_entry(json_t *o, const struct entry *en)
+{
+    CLEANUP(buf_done) struct buf path = {0};
+    buf_put_u8(&path, '/');
+    buf_put(&path, en->path, en->path_len);
+    json_put_text(o, "path", path.failed ? "" : (const char *)path.data, path.len);
+    json_put_string(o, "type", entry_type_name(en->type));
+    json_put_number(o, "mode", en->mode);
+    json_put_number(o, "uid", en->uid);
+    json_put_number(o, "gid", en->gid);
+    json_put_time(o, "mtime", entry_mtime_ns(en));
+    if (en->type == ENTRY_FILE)
+        json_put_number(o, "size", en->size);
+}
+
 void json_emit(struct cli *c, FILE *f, json_t *o)
 {
     (void)pthread_mutex_lock(&c->screen);

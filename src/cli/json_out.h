@@ -24,6 +24,8 @@ void json_put_seconds(json_t *o, const char *field, int64_t ns);
 void json_put_bool(json_t *o, const char *field, bool yes);
 void json_put_time(json_t *o, const char *field, int64_t ns);
 void json_put_hex(json_t *o, const char *field, const uint8_t *p, size_t len);
+/* What ls and find say of an entry: path, type, mode, uid, gid, mtime, size. */
+void json_put_entry(json_t *o, const struct entry *en);
 /* Prints the object as one line and drops it. With `screen` not held. */
 void json_emit(struct cli *c, FILE *f, json_t *o);
 /* The same with `screen` held, or nobody else about; does not flush. */

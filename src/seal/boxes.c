@@ -29,6 +29,22 @@ int sealed_head_versions(struct cursor *c, const char magic[8], uint32_t newest,
     return 0;
 }
 
+int sealed_owner_end(struct cursor *c, const uint8_t *object, const uint8_t *vault,
+                     const uint8_t vault_id[SEAL_UID_BYTES],
+                     const uint8_t owner_pk[SIGN_PUBLIC_BYTES], const char *context,
+                     const char *what, struct err *e)
+{
+    size_t signed_len = (size_t)(c->p - object);
+    const uint8_t *signature = cursor_bytes(c, SIGN_BYTES);
+    if (cursor_check(c, true, what, e))
+        return -1;
+    if (memcmp(vault, vault_id, SEAL_UID_BYTES) == 0 &&
+        sign_verify(owner_pk, context, object, signed_len, signature))
+        return 0;
+    return err_set(e, ERR_DAMAGED, "%s: not signed by this vault's owner; it is damaged or forged",
+                   what);
+}
+
 int boxes_put(struct buf *out, const struct recipients *r, const void *secret, size_t len,
               struct err *e)
 {

@@ -144,15 +144,7 @@ static int read_object(const void *p, size_t len, const uint8_t vault_id[SEAL_UI
     if (boxes_open(&c, k, sizeof *secrets, secrets, r, what, e) ||
         (version >= 2 && read_retired(&c, r, k, k ? retired : NULL, e)))
         return -1;
-    size_t signed_len = (size_t)(c.p - (const uint8_t *)p);
-    const uint8_t *sig = cursor_bytes(&c, SIGN_BYTES);
-    if (cursor_check(&c, true, what, e))
-        return -1;
-    if (memcmp(vault, vault_id, SEAL_UID_BYTES) != 0 ||
-        !sign_verify(owner_pk, "recipients", p, signed_len, sig))
-        return err_set(e, ERR_DAMAGED,
-                       "%s: not signed by this vault's owner; it is damaged or forged", what);
-    return 0;
+    return sealed_owner_end(&c, p, vault, vault_id, owner_pk, "recipients", what, e);
 }
 
 int recipients_read(const void *p, size_t len, const uint8_t vault_id[SEAL_UID_BYTES],

@@ -49,16 +49,9 @@ int resealed_open(const void *p, size_t len, const uint8_t vault_id[SEAL_UID_BYT
     uint64_t generation = cursor_u64(&c);
     const uint8_t *commitment = cursor_bytes(&c, HASH_BYTES);
     struct cursor boxes = c;
-    if (boxes_open(&c, NULL, SEAL_KEY_BYTES, NULL, NULL, what, e))
+    if (boxes_open(&c, NULL, SEAL_KEY_BYTES, NULL, NULL, what, e) ||
+        sealed_owner_end(&c, p, vault, vault_id, owner_pk, "resealed", what, e))
         return -1;
-    size_t signed_len = (size_t)(c.p - (const uint8_t *)p);
-    const uint8_t *sig = cursor_bytes(&c, SIGN_BYTES);
-    if (cursor_check(&c, true, what, e))
-        return -1;
-    if (memcmp(vault, vault_id, SEAL_UID_BYTES) != 0 ||
-        !sign_verify(owner_pk, "resealed", p, signed_len, sig))
-        return err_set(e, ERR_DAMAGED,
-                       "%s: not signed by this vault's owner; it is damaged or forged", what);
     uint8_t key[SEAL_KEY_BYTES], promised[HASH_BYTES];
     if (boxes_open(&boxes, k, sizeof key, key, NULL, what, e))
         return -1;

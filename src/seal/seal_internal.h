@@ -24,6 +24,13 @@ MUST_CHECK int object_head(struct cursor *c, const char magic[8], const char *wh
 MUST_CHECK int sealed_head_versions(struct cursor *c, const char magic[8], uint32_t newest,
                                     uint32_t *version_out, const char *what, struct err *e);
 
+/* The end of an object that the owner signed: everything before the signature, at
+ * which `c` stands. `vault` is the id that was read from it. */
+MUST_CHECK int sealed_owner_end(struct cursor *c, const uint8_t *object, const uint8_t *vault,
+                                const uint8_t vault_id[SEAL_UID_BYTES],
+                                const uint8_t owner_pk[SIGN_PUBLIC_BYTES], const char *context,
+                                const char *what, struct err *e);
+
 /* A list of (public key, box) pairs, as recipients and envelopes have. */
 #define BOX_OVERHEAD 48u
 MUST_CHECK int boxes_put(struct buf *out, const struct recipients *r, const void *secret,
