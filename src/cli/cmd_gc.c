@@ -32,7 +32,7 @@ static const struct option_spec options[] = {
 
 #define KEEP_SWEPT_NS  (INT64_C(24) * 3600 * NS_PER_S)
 #define MAX_UNUSED     0.05
-#define IO_PRIORITY_IDLE (3 << 13) /* IOPRIO_CLASS_IDLE: linux/ioprio.h */
+#define IO_PRIORITY (2 << 13 | 7) /* the last of the best-effort class: linux/ioprio.h */
 
 static int parse(const struct gc_args *a, struct gc_options *o, struct err *e)
 {
@@ -64,11 +64,12 @@ static int parse(const struct gc_args *a, struct gc_options *o, struct err *e)
     return 0;
 }
 
-/* Backups beside us come first: for the processors, and for the disk. */
+/* Backups beside us come first, for the processors and for the disk; but not so far
+ * that a busy machine never collects. */
 static void step_back(void)
 {
-    (void)setpriority(PRIO_PROCESS, 0, 19);
-    (void)syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, IO_PRIORITY_IDLE);
+    (void)setpriority(PRIO_PROCESS, 0, 10);
+    (void)syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, IO_PRIORITY);
 }
 
 /* ---- telling ----------------------------------------------------------------------------- */
