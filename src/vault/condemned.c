@@ -2,9 +2,9 @@
 /*
  * Condemnations: reading, writing, and marking their packs.
  *
- * A session marks after it has taken its lease, a collection lists leases after
- * it has written a condemnation: so for each pair of them the session knows, or
- * the collection waits (docs/decisions/0011).
+ * A session refreshes after it has taken its lease, a collection lists leases
+ * after it has written a condemnation: so for each pair of them the session knows,
+ * or the collection waits (docs/decisions/0011).
  */
 #include "vault/condemned.h"
 
@@ -160,16 +160,4 @@ void condemned_mark(struct vault *v, const struct condemned *l)
         if (atomic_load(&p->condemned) != v->condemnings)
             atomic_store(&p->condemned, 0);
     }
-}
-
-int condemned_refresh(struct vault *v, struct err *e)
-{
-    struct damage ignored = {0};
-    CLEANUP(condemned_done) struct condemned l = {0};
-    if (condemned_read(v, &ignored, &l, e))
-        return -1;
-    (void)pthread_rwlock_wrlock(&v->lock);
-    condemned_mark(v, &l);
-    (void)pthread_rwlock_unlock(&v->lock);
-    return 0;
 }

@@ -34,10 +34,9 @@ MUST_CHECK int condemned_put(struct vault *v, struct condemned *l, const struct 
 MUST_CHECK int condemned_drop(struct vault *v, struct condemned *l, size_t at, struct err *e);
 
 /* Marks their packs in the vault's set, and no others: index_find then passes
- * them over for sessions, and prefers others for readers. Needs the vault's
- * lock. */
+ * them over for sessions, and prefers others for readers. Only for a list that was
+ * read before the packs in the set were listed: one that was dropped in between
+ * may have been dropped because its packs are gone. Needs the vault's lock. */
 void condemned_mark(struct vault *v, const struct condemned *l);
-/* Reads and marks. Needs no lock. */
-MUST_CHECK int condemned_refresh(struct vault *v, struct err *e);
 
 #endif

@@ -176,7 +176,6 @@ int vault_refresh(struct vault *v, vault_damage *damaged, void *arg, struct err 
     (void)pthread_rwlock_wrlock(&v->lock);
     int rc = refresh_locked(v, &d, e);
     atomic_store(&v->loaded, rc == 0);
-    v->fresh = rc == 0;
     (void)pthread_rwlock_unlock(&v->lock);
     if (!rc)
         index_maintain_locked(v);

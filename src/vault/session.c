@@ -13,12 +13,11 @@
  *    succeeds count, so no writer can slip another a chunk that is not what its
  *    id says; packs of a revoked writer only if an accepted record refers to
  *    them (scope.c).
- * C4 A session takes its lease before it reads which packs are condemned, and
- *    refers to no frame in them. A collection condemns before it lists leases,
+ * C4 A session takes its lease before it reads which packs are condemned and then
+ *    lists those that are there, and refers to no frame in condemned ones. A collection condemns before it lists leases,
  *    and removes nothing until the sessions in that list have ended.
  */
 #include "base/mem.h"
-#include "vault/condemned.h"
 #include "vault/session_internal.h"
 
 #include <string.h>
@@ -47,16 +46,6 @@ static int check_envelope(struct vault *v, const uint8_t *session, struct err *e
     return err_wrap(e, "a session's key must be stored before the session begins");
 }
 
-/* The first session after a refresh trusts it; later ones look again, since
- * other processes may have added or removed packs meanwhile. */
-static int look_again(struct vault *v, struct err *e)
-{
-    if (!v->fresh && vault_refresh(v, NULL, NULL, e))
-        return -1;
-    v->fresh = false;
-    return 0;
-}
-
 static int take_lease(struct vault *v, const uint8_t *session, struct store_lease **out,
                       struct err *e)
 {
@@ -65,13 +54,13 @@ static int take_lease(struct vault *v, const uint8_t *session, struct store_leas
     return store_lease_take(v->store, name, out, e);
 }
 
-/* C4: the lease first, then a look at what is condemned. */
+/* C4. What an index of before knows may be gone, condemnation and all. */
 static int enter(struct vault *v, const uint8_t *session, struct store_lease **out, struct err *e)
 {
     struct store_lease *l = NULL;
     if (check_envelope(v, session, e) || take_lease(v, session, &l, e))
         return -1;
-    if (look_again(v, e) || condemned_refresh(v, e)) {
+    if (vault_refresh(v, NULL, NULL, e)) {
         store_lease_drop(l);
         return -1;
     }

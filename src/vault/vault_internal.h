@@ -40,7 +40,6 @@ struct vault {
     size_t run_count, run_cap;
     uint64_t refresh;    /* number of the last refresh */
     _Atomic bool loaded; /* a refresh succeeded */
-    bool fresh;          /* … and no session has begun since */
     uint64_t condemnings; /* times that condemned packs were marked */
     struct origins origins;   /* loaded by the first who needs them after a refresh */
     uint64_t origins_refresh; /* of which they are; 0: of none */

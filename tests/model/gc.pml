@@ -73,15 +73,26 @@ bool cut = false; /* the power went: everybody notices and begins anew */
 proctype session(byte me)
 {
     byte where, f;
-    bool p_shunned, n_shunned;
+    bool p_shunned, n_shunned, p_seen, n_seen;
     bool had_cut = cut;
 
+    /* The lease, then what is condemned, then which packs there are. */
 #ifdef MUTANT_LOOKS_BEFORE_THE_LEASE
     atomic { p_shunned = (stage[P] != IN_USE); n_shunned = (stage[N] != IN_USE); }
     lease[me] = true;
+    atomic { p_seen = present[P]; n_seen = present[N]; }
+#elif defined(MUTANT_AN_INDEX_OF_BEFORE_THE_LEASE)
+    atomic { p_seen = present[P]; n_seen = present[N]; }
+    lease[me] = true;
+    atomic { p_shunned = (stage[P] != IN_USE); n_shunned = (stage[N] != IN_USE); }
+#elif defined(MUTANT_LISTS_PACKS_FIRST)
+    lease[me] = true;
+    atomic { p_seen = present[P]; n_seen = present[N]; }
+    atomic { p_shunned = (stage[P] != IN_USE); n_shunned = (stage[N] != IN_USE); }
 #else
     lease[me] = true;
     atomic { p_shunned = (stage[P] != IN_USE); n_shunned = (stage[N] != IN_USE); }
+    atomic { p_seen = present[P]; n_seen = present[N]; }
 #endif
 #ifdef MUTANT_USES_CONDEMNED_PACKS
     atomic { p_shunned = false; n_shunned = false; }
@@ -91,14 +102,11 @@ proctype session(byte me)
     :: f = B
     fi;
     /* The offer: a pack that is there and not shunned, else a pack of its own. */
-    atomic {
-        where = OWN;
-        if
-        :: f == A && present[N] && !n_shunned -> where = N
-        :: present[P] && !p_shunned -> where = P
-        :: else -> skip
-        fi
-    }
+    if
+    :: f == A && n_seen && !n_shunned -> where = N
+    :: p_seen && !p_shunned -> where = P
+    :: else -> where = OWN
+    fi;
 #ifdef MUTANT_LEASE_ENDS_BEFORE_THE_COMMIT
     lease[me] = false;
 #endif

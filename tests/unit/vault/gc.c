@@ -210,6 +210,28 @@ static void a_session_that_begins_later_does_not_use_condemned_packs(void **stat
     assert_sound(w.v);
 }
 
+/* An index that was read before knows packs that are gone, and no condemnation. */
+static void a_session_does_not_trust_an_index_of_before(void **state)
+{
+    (void)state;
+    struct kept a = keep(&w, 0, 0, 60), b = {0};
+    struct world late = w;
+    assert_ok(vault_open(w.store, &late.v, e));
+    assert_true(chunk_is_there(late.v, 1));
+    expire(&w, &a);
+    assert_true(collect(&w).packs_removed > 0);
+    struct session *s = session_start(&late, 0, 4096);
+    for (uint64_t n = 0; n < 60; n++) {
+        assert_int_equal(chunk_put(s, n, n % 4 ? FRAME_DATA : FRAME_META, NULL), 1);
+        b.has[n] = true;
+    }
+    commit(&late, s, 0);
+    session_end(s);
+    kept_newest(late.v, &b);
+    assert_kept(w.v, &b);
+    vault_close(late.v);
+}
+
 static void packs_of_a_session_under_way_are_not_condemned(void **state)
 {
     (void)state;
@@ -427,6 +449,7 @@ int main(void)
         TEST(a_session_under_way_keeps_what_it_refers_to),
         TEST(a_session_that_dies_keeps_nothing),
         TEST(a_session_that_begins_later_does_not_use_condemned_packs),
+        TEST(a_session_does_not_trust_an_index_of_before),
         TEST(packs_of_a_session_under_way_are_not_condemned),
         TEST(swept_packs_wait_for_their_time),
         TEST(a_clock_that_is_not_trusted_sweeps_nothing),
