@@ -33,7 +33,7 @@ static void environment_help(FILE *f)
           "  ABRI_PASSPHRASE       the passphrase itself; a file is better, for this one can be seen\n"
           "                        by what else runs with the same environment\n"
           "  ABRI_NEW_PASSPHRASE   a further passphrase, for the commands that set one\n"
-          "  ABRI_CONFIG_DIR       where writer keys are kept (default: $XDG_CONFIG_HOME/abri or\n"
+          "  ABRI_CONFIG_DIR       where writer keys and profiles are (default: $XDG_CONFIG_HOME/abri or\n"
           "                        ~/.config/abri; /etc/abri for root)\n"
           "  ABRI_CACHE_DIR        where caches are kept (default: $XDG_CACHE_HOME/abri or\n"
           "                        ~/.cache/abri; /var/cache/abri for root)\n"
