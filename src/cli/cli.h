@@ -9,6 +9,7 @@
 
 #include "base/progress.h"
 #include "cli/options.h"
+#include "profile/profile.h"
 #include "work/work.h"
 
 #include <pthread.h>
@@ -17,7 +18,7 @@
 /* ---- state of one run -------------------------------------------------------- */
 
 struct global_args {
-    const char *vault, *passphrase_file, *key_file, *cache_dir;
+    const char *vault, *passphrase_file, *key_file, *cache_dir, *profile;
     bool no_cache, json, quiet, verbose, help, version;
 };
 
@@ -27,6 +28,9 @@ struct cli {
     struct global_args global;
     char config_dir[4096], cache_dir[4096];
     struct work_dirs dirs; /* points to the two above */
+    struct profile profile; /* of the machine; settings.h; empty if there is none */
+    char profile_path[4096];
+    bool has_profile, no_cache_of_profile;
     bool out_is_tty, err_is_tty;
     struct progress progress; /* signals set its cancel */
 
@@ -49,6 +53,19 @@ struct command_example {
     const char *line, *what;
 };
 
+/* How a command goes with the table of a profile that is called like it. */
+struct command_profile {
+    const char *const *refused; /* options for the command line alone; ends with NULL; may be NULL */
+    const char *words_key;      /* the key whose items are the command's words; NULL: none */
+    const struct profile_own {  /* keys that are no options; ends with a NULL name; may be NULL */
+        const char *name;
+        enum profile_kind kind;
+    } *own;
+    /* Whether a key counts beside what the command line says; NULL: all do. What the
+     * command line gives wins over a key, or adds to it if it is a list. */
+    bool (*counts)(const void *args, const struct words *w, const char *key);
+};
+
 struct command {
     const char *name;
     const char *summary;     /* one line */
@@ -62,6 +79,7 @@ struct command {
     /* A command that is a group ("key") has only names, summary, description and
      * these, which end with NULL; their names hold the group's ("key add"). */
     const struct command *const *verbs;
+    const struct command_profile *profile; /* NULL: profiles have no table for it */
 };
 
 /* For tables: where an option of `struct type` is stored. */
@@ -72,6 +90,7 @@ extern const struct command cmd_backup, cmd_cat, cmd_check, cmd_clock, cmd_diff,
     cmd_forget, cmd_gc, cmd_help, cmd_hold, cmd_init, cmd_lock, cmd_ls, cmd_restore, cmd_snapshots,
     cmd_key, cmd_stats, cmd_tag, cmd_undelete, cmd_version, cmd_writer;
 extern const struct command cmd_config, cmd_doctor;
+extern const struct command cmd_service, cmd_service_install, cmd_service_remove, cmd_service_show;
 extern const struct command cmd_key_list, cmd_key_add, cmd_key_passwd, cmd_key_remove,
     cmd_key_rotate, cmd_key_reseal, cmd_key_sheet, cmd_key_split, cmd_key_combine,
     cmd_key_export_public, cmd_key_generate;

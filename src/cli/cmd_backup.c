@@ -2,6 +2,7 @@
 /* abri backup: saves files and directories as a snapshot. */
 #include "cli/amount.h"
 #include "cli/backup_stream.h"
+#include "cli/hooks.h"
 #include "cli/json_out.h"
 
 #include "base/mem.h"
@@ -288,9 +289,16 @@ static int finish(struct cli *c, const struct backup_result *r, uint64_t early, 
                    dry_run ? "would be" : "was");
 }
 
-static int run(struct cli *c, const void *args, const struct words *w, struct err *e)
+struct job {
+    const struct backup_args *args;
+    const struct words *words;
+    char snapshot[2 * ID_BYTES + 1];
+};
+
+static int save(struct cli *c, void *arg, struct err *e)
 {
-    const struct backup_args *a = args;
+    struct job *j = arg;
+    const struct backup_args *a = j->args;
     CLEANUP(request_done) struct request r = {.cli = c};
     CLEANUP(access_close) struct access access = {0};
     struct backup_options o = {
@@ -298,13 +306,39 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
     struct backup_result result = {0};
     /* The vault first: a command that is started for nothing may have effects. */
     if (cli_open(c, &access, e) || access_as_writer(&access, &c->dirs, e) ||
-        collect(&r, a, w, &o, e))
+        collect(&r, a, j->words, &o, e))
         return -1;
     progress_bar_start(c, "items");
     int rc = work_backup(&access, &c->dirs, &o, &result, e);
     progress_bar_stop(c);
+    if (rc == 0 && !a->dry_run)
+        hex_encode(result.id, ID_BYTES, j->snapshot);
     return rc ? -1 : finish(c, &result, r.early_problems, a->dry_run, e);
 }
+
+static int run(struct cli *c, const void *args, const struct words *w, struct err *e)
+{
+    struct job j = {.args = args, .words = w};
+    struct hooked h = {.work = save, .arg = &j, .snapshot = j.snapshot};
+    return j.args->dry_run ? save(c, &j, e) : hooks_around(c, "backup", &h, e);
+}
+
+/* ---- in a profile ------------------------------------------------------------------- */
+
+/* What is backed up is said in one place: here or there. */
+static bool counts(const void *args, const struct words *w, const char *key)
+{
+    const struct backup_args *a = args;
+    bool names_source = strcmp(key, "paths") == 0 || strncmp(key, "files-from", 10) == 0;
+    return !names_source ||
+           (w->count == 0 && a->files_from.count == 0 && !a->from_stdin && !a->from_command);
+}
+
+static const struct profile_own own_keys[] = {HOOK_KEYS, {NULL, PROFILE_UNSET}};
+static const char *const refused[] = {"stdin", "stdin-name", "command", "stdin-from-command",
+                                      "dry-run", "force", "force-read", NULL};
+static const struct command_profile in_profile = {
+    .refused = refused, .words_key = "paths", .own = own_keys, .counts = counts};
 
 const struct command cmd_backup = {
     .name = "backup",
@@ -320,7 +354,9 @@ const struct command cmd_backup = {
         "\n"
         "With --stdin or --command the snapshot is one file of any length, read as it comes. No shell is "
         "involved; what the command writes to standard error is shown. If it fails, or is "
-        "ended by a signal, there is no snapshot and the exit status is 1.",
+        "ended by a signal, there is no snapshot and the exit status is 1.\n"
+        "\n"
+        "Without a path, what the profile of the machine names is saved (see `abri help profiles`).",
     .examples = {{"abri -r /mnt/vault backup /etc /home --exclude '*.tmp'",
                   "two directories, without temporary files"},
                  {"abri -r /mnt/vault backup / -x --exclude-caches --tag daily",
@@ -333,4 +369,5 @@ const struct command cmd_backup = {
     .option_count = OPTION_COUNT(options),
     .args_bytes = sizeof(struct backup_args),
     .run = run,
+    .profile = &in_profile,
 };

@@ -158,6 +158,8 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
     return verdict(&result, e);
 }
 
+static const struct command_profile in_profile = {0};
+
 const struct command cmd_check = {
     .name = "check",
     .summary = "look for damage and name the files that it touches",
@@ -174,4 +176,5 @@ const struct command cmd_check = {
     .option_count = OPTION_COUNT(options),
     .args_bytes = sizeof(struct check_args),
     .run = run,
+    .profile = &in_profile,
 };

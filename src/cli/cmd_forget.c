@@ -327,6 +327,22 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
     return verdict(&f, &result, w->count > 0, e);
 }
 
+/* ---- in a profile ------------------------------------------------------------------------------ */
+
+/* Snapshots that are named leave nothing to rules; rules of the command line stand
+ * in place of all the profile's, for a rule more would keep more. */
+static bool counts(const void *args, const struct words *w, const char *key)
+{
+    const struct forget_args *a = args;
+    bool any = a->keep_tags.count > 0;
+    for (int g = 0; g < POLICY_GRAINS; g++)
+        any = any || a->keep[g] || a->within[g];
+    return w->count == 0 && (!any || strncmp(key, "keep-", 5) != 0);
+}
+
+static const char *const refused[] = {"dry-run", "path", "unsafe-allow-remove-all", NULL};
+static const struct command_profile in_profile = {.refused = refused, .counts = counts};
+
 const struct command cmd_forget = {
     .name = "forget",
     .summary = "move snapshots to the trash, by rules or by name",
@@ -336,7 +352,8 @@ const struct command cmd_forget = {
         "of host and paths by itself, by the time at which the keeper received a snapshot, in UTC; where "
         "a number is not filled yet, the oldest snapshot is kept, too. Whatever the rules say, "
         "what is locked, held or younger than the floor is kept, and nothing goes while the clock is not "
-        "trusted. Or name the snapshots that shall go.\n"
+        "trusted. Or name the snapshots that shall go. With neither, the rules of the profile count "
+        "(see `abri help profiles`).\n"
         "\n"
         "`abri undelete` brings back what is in the trash, until its time there ends. Only then its "
         "space can be freed. Needs no passphrase.",
@@ -349,4 +366,5 @@ const struct command cmd_forget = {
     .option_count = OPTION_COUNT(options),
     .args_bytes = sizeof(struct forget_args),
     .run = run,
+    .profile = &in_profile,
 };

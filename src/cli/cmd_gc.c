@@ -172,6 +172,9 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
                    "nothing was removed, for the clock is not trusted: %s; see `abri clock`", why);
 }
 
+static const char *const not_in_profile[] = {"dry-run", NULL};
+static const struct command_profile in_profile = {.refused = not_in_profile};
+
 const struct command cmd_gc = {
     .name = "gc",
     .summary = "give back the space that no snapshot needs",
@@ -191,4 +194,5 @@ const struct command cmd_gc = {
     .option_count = OPTION_COUNT(options),
     .args_bytes = sizeof(struct gc_args),
     .run = run,
+    .profile = &in_profile,
 };

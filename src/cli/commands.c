@@ -8,7 +8,7 @@ const struct command *const commands[] = {
     &cmd_init, &cmd_backup, &cmd_snapshots, &cmd_ls, &cmd_diff, &cmd_find, &cmd_cat, &cmd_stats,
     &cmd_restore, &cmd_check,
     &cmd_forget, &cmd_undelete, &cmd_lock, &cmd_hold, &cmd_tag, &cmd_floor, &cmd_clock, &cmd_gc,
-    &cmd_key, &cmd_writer, &cmd_doctor, &cmd_config, &cmd_help, &cmd_version, NULL,
+    &cmd_key, &cmd_writer, &cmd_service, &cmd_doctor, &cmd_config, &cmd_help, &cmd_version, NULL,
 };
 
 const struct option_spec global_options[] = {
@@ -24,6 +24,8 @@ const struct option_spec global_options[] = {
      .help = "keep caches here (or set ABRI_CACHE_DIR)"},
     {.name = "no-cache", .kind = OPTION_FLAG, OPTION_AT(global_args, no_cache),
      .help = "keep and use no cache: every file is read again"},
+    {.name = "profile", .kind = OPTION_TEXT, .arg = "NAME", OPTION_AT(global_args, profile),
+     .help = "take settings from this profile instead of `default` (see `abri help profiles`)"},
     {.name = "json", .kind = OPTION_FLAG, OPTION_AT(global_args, json),
      .help = "print JSON objects, one a line"},
     {.name = "quiet", .letter = 'q', .kind = OPTION_FLAG, OPTION_AT(global_args, quiet),

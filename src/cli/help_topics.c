@@ -33,7 +33,7 @@ static void environment_help(FILE *f)
           "  ABRI_PASSPHRASE       the passphrase itself; a file is better, for this one can be seen\n"
           "                        by what else runs with the same environment\n"
           "  ABRI_NEW_PASSPHRASE   a further passphrase, for the commands that set one\n"
-          "  ABRI_CONFIG_DIR       where writer keys are kept (default: $XDG_CONFIG_HOME/abri or\n"
+          "  ABRI_CONFIG_DIR       where writer keys and profiles are (default: $XDG_CONFIG_HOME/abri or\n"
           "                        ~/.config/abri; /etc/abri for root)\n"
           "  ABRI_CACHE_DIR        where caches are kept (default: $XDG_CACHE_HOME/abri or\n"
           "                        ~/.cache/abri; /var/cache/abri for root)\n"
@@ -68,6 +68,39 @@ static void snapshot_help(FILE *f)
           f);
 }
 
+static void profile_help(FILE *f)
+{
+    fputs("A profile holds what `abri backup` does on this machine, so that no option is needed:\n"
+          "profiles/default.toml in the configuration directory (/etc/abri for root), or\n"
+          "profiles/NAME.toml with --profile NAME.\n\n"
+          "  vault = \"/mnt/disk/vault\"\n"
+          "  passphrase-file = \"/root/abri.passphrase\"\n"
+          "\n"
+          "  [backup]\n"
+          "  paths = [\"/etc\", \"/home\"]\n"
+          "  exclude = [\"*.tmp\", \"/home/*/.cache\"]\n"
+          "  one-file-system = true\n"
+          "  before = [\"/usr/local/sbin/dump-databases\"]\n"
+          "\n"
+          "  [forget]\n"
+          "  keep-daily = 7\n"
+          "  keep-weekly = 5\n"
+          "\n"
+          "  [service]\n"
+          "  schedule = \"daily\"\n"
+          "\n"
+          "Keys are called like options: vault, passphrase-file, key-file, cache-dir and no-cache\n"
+          "before the first table; in [backup], [forget], [gc] and [check] the options of that\n"
+          "command. [backup] has paths, and before, after and on-failure: commands, run without\n"
+          "a shell. [service] has schedule, maintenance and random-delay (see `abri help service`).\n"
+          "Values are \"strings\", integers, true or false, and arrays of strings.\n"
+          "\n"
+          "The command line wins over a profile, and adds to its lists; the environment wins over\n"
+          "a profile that --profile does not name. A profile that others than its owner, root or\n"
+          "the caller, can write is refused. `abri config show` tells what is in force.\n",
+          f);
+}
+
 static const struct topic {
     const char *name, *summary;
     void (*print)(FILE *f);
@@ -76,6 +109,7 @@ static const struct topic {
     {"environment", "variables that the program reads", environment_help},
     {"patterns", "how files are chosen and left out", pattern_help},
     {"snapshot-names", "how a snapshot and a path within it are named", snapshot_help},
+    {"profiles", "settings of this machine, in a file", profile_help},
 };
 #define TOPIC_COUNT (sizeof topics / sizeof *topics)
 

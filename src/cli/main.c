@@ -3,7 +3,7 @@
  * The program: prepares the process, finds the command, runs it, and turns the
  * error's class into the exit status. Nothing else decides a status.
  */
-#include "cli/cli.h"
+#include "cli/settings.h"
 
 #include "base/mem.h"
 
@@ -88,26 +88,76 @@ static int run(struct cli *c, const struct command *cmd, const void *args,
     }
     if (c->global.version)
         return cmd_version.run(c, args, &(struct words){0}, e);
-    if (passphrase_take(c, e) || cli_dirs(c, e))
+    if (passphrase_take(c, e))
         return -1;
     return cmd->run(c, args, w, e);
+}
+
+/* What a command is told by words and options. */
+struct line {
+    const struct command *cmd;
+    int argc, first;
+    char **argv;
+};
+
+static int parse(struct cli *c, const struct line *l, void *args, struct words *words,
+                 struct err *e)
+{
+    struct option_table tables[2] = {
+        {.specs = global_options, .count = global_option_count, .store = &c->global},
+        {.specs = l->cmd->options, .count = l->cmd->option_count, .store = args},
+    };
+    return options_parse(tables, 2, l->argc, l->argv, l->first, false, words, NULL, e);
+}
+
+static void args_done(const struct command *cmd, void *args)
+{
+    option_table_done(&(struct option_table){
+        .specs = cmd->options, .count = cmd->option_count, .store = args});
+}
+
+/* The profile's part comes first, so that the command line wins. */
+static int run_with_profile(struct cli *c, const struct line *l, const void *given,
+                            const struct words *given_words, struct err *e)
+{
+    CLEANUP(words_done) struct words words = {0};
+    CLEANUP_FREE void *args = mem_zalloc(l->cmd->args_bytes + 1);
+    if (!args)
+        return err_no_memory(e, "the command line");
+    int rc = settings_apply(c, l->cmd, given, given_words, args, e);
+    if (rc == 0)
+        rc = parse(c, l, args, &words, e);
+    if (rc == 0)
+        rc = settings_add_words(c, l->cmd, given, &words, e);
+    if (rc == 0)
+        rc = run(c, l->cmd, args, &words, e);
+    args_done(l->cmd, args);
+    return rc;
+}
+
+static int prepare(struct cli *c, const struct command *cmd, struct err *e)
+{
+    if (c->global.help || c->global.version || cmd == &cmd_help || cmd == &cmd_version)
+        return 0;
+    /* The profile is found in one directory, and may choose the other. */
+    return cli_dirs(c, e) || settings_load(c, e) || cli_dirs(c, e) ? -1 : 0;
 }
 
 static int run_command(struct cli *c, const struct command *cmd, int argc, char **argv, int first,
                        struct err *e)
 {
+    const struct line l = {.cmd = cmd, .argc = argc, .argv = argv, .first = first};
     CLEANUP(words_done) struct words words = {0};
-    CLEANUP_FREE void *args = mem_zalloc(cmd->args_bytes ? cmd->args_bytes : 1);
+    CLEANUP_FREE void *args = mem_zalloc(cmd->args_bytes + 1);
     if (!args)
         return err_no_memory(e, "the command line");
-    struct option_table tables[2] = {
-        {.specs = global_options, .count = global_option_count, .store = &c->global},
-        {.specs = cmd->options, .count = cmd->option_count, .store = args},
-    };
-    int rc = options_parse(tables, 2, argc, argv, first, false, &words, NULL, e);
+    int rc = parse(c, &l, args, &words, e);
     if (rc == 0)
-        rc = run(c, cmd, args, &words, e);
-    option_table_done(&tables[1]);
+        rc = prepare(c, cmd, e);
+    if (rc == 0)
+        rc = settings_concern(c, cmd) ? run_with_profile(c, &l, args, &words, e)
+                                      : run(c, cmd, args, &words, e);
+    args_done(cmd, args);
     return rc;
 }
 
@@ -166,6 +216,7 @@ int main(int argc, char **argv)
     int rc = run_line(&cli, argc, argv, &e);
     progress_bar_stop(&cli);
     passphrase_forget(&cli);
+    settings_done(&cli);
     struct err output = ERR_INIT;
     int told = say_finish(&output);
     if (rc)

@@ -107,6 +107,12 @@ static int store_value(const struct found *f, const char *value, struct err *e)
     return err_set(e, ERR_USAGE, "--%s: not an option", f->spec->name);
 }
 
+int options_store(const struct option_spec *spec, void *store, const char *text, struct err *e)
+{
+    struct found f = {.spec = spec, .at = (char *)store + spec->offset};
+    return store_value(&f, text, e);
+}
+
 /* The value that stands apart, in the next argument. */
 static int take_next(struct parse *p, const struct found *f, struct err *e)
 {

@@ -70,6 +70,11 @@ MUST_CHECK int options_parse(const struct option_table *tables, size_t table_cou
                              char **argv, int first, bool only_before_word,
                              struct words *words_out, int *next_out, struct err *e);
 
+/* Stores one value as if it stood on the command line (NULL for a flag); `text` is
+ * borrowed. ERR_USAGE. */
+MUST_CHECK int options_store(const struct option_spec *spec, void *store, const char *text,
+                             struct err *e);
+
 /* The name nearest to `text`, or NULL if none is near. */
 const char *options_nearest(const char *text, size_t len, const char *const *names, size_t count);
 

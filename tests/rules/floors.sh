@@ -118,7 +118,7 @@ function ban(names, why,    n, i, part) {
 }
 BEGIN {
     assign(0, "base")
-    assign(1, "chunk sign policy detect entry select")
+    assign(1, "chunk sign policy detect entry select profile")
     assign(2, "seal store")
     assign(3, "vault")
     assign(4, "content source target")
