@@ -36,7 +36,7 @@ host = "web1"
 compression = 3
 limit-upload = "100M"
 [forget]
-keep-last = 1
+keep-last = 2
 group-by = "none"
 EOT
 secret=$ABRI_PASSPHRASE
@@ -60,9 +60,9 @@ expect_no_grep other/d "$T/out"
 
 step 'rules of forget'
 expect_status 0 "$ABRI" --json forget --dry-run
-expect_equal "$(field summary kept)" 1
-expect_status 0 "$ABRI" --json forget --dry-run --keep-last 2
-expect_equal "$(field summary kept)" 2 'rules of the command line stand in place of the profile'
+expect_equal "$(field summary kept)" 2
+expect_status 0 "$ABRI" --json forget --dry-run --keep-daily 1
+expect_equal "$(field summary kept)" 1 'rules of the command line stand in place of the profile'
 expect_status 0 "$ABRI" --json forget latest --dry-run
 expect_equal "$(field summary forgotten)" 1
 
@@ -79,7 +79,7 @@ expect_status 0 "$ABRI" --json config show
 expect_equal "$(jq -r 'select(.name == "vault") | .origin' "$T/out")" profile
 expect_equal "$(jq -r 'select(.name == "vault") | .from' "$T/out")" "$P/default.toml, line 2"
 expect_equal "$(jq -r 'select(.name == "backup.exclude") | .value' "$T/out")" '["*.tmp"]'
-expect_equal "$(jq -r 'select(.name == "forget.keep-last") | .value' "$T/out")" 1
+expect_equal "$(jq -r 'select(.name == "forget.keep-last") | .value' "$T/out")" 2
 expect_equal "$(jq -r 'select(.name == "profile") | .value' "$T/out")" "$P/default.toml"
 expect_status 0 "$ABRI" --json -r "$T/x" config show
 expect_equal "$(jq -r 'select(.name == "vault") | .origin' "$T/out")" option
@@ -96,23 +96,23 @@ refused() {
         expect_grep "$2" "$T/err"
     done
 }
-printf '[backup]\nexclud = []\n' | refused '2, column 1' 'did you mean exclude?'
-printf '\n[bakup]\n' | refused '2, column 2' 'did you mean \[backup\]?'
-printf 'vualt = "/x"\n' | refused '1, column 1' 'did you mean vault?'
-printf 'paths = ["/x"]\n' | refused '1, column 1' 'belongs to \[backup\]'
-printf '[backup]\nvault = "/x"\n' | refused '2, column 1' 'before the first table'
-printf '[backup]\npaths = "/x"\n' | refused '2, column 9' 'an array of strings, not a string'
-printf '[backup]\npaths = ["x"]\n' | refused '2, column 9' 'begins with /'
-printf 'vault = "x"\n' | refused '1, column 9' 'begins with /'
-printf '[backup]\n  dry-run = true\n' | refused '2, column 3' 'unknown key'
-printf '[backup]\none-file-system = "yes"\n' | refused '2, column 19' 'true or false, not a string'
-printf '[backup]\nthreads = 0\n' | refused '2, column 11' 'threads'
-printf '[backup]\nlimit-upload = "fast"\n' | refused '2, column 16' 'not a size'
-printf '[forget]\ngroup-by = "moon"\n' | refused '2, column 12' 'none of'
-printf '[backup]\nbefore = "/bin/true"\n' | refused '2, column 10' 'an array'
-printf 'vault = /x\n' | refused '1, column 9' 'quotes'
-printf 'vault = "/x' | refused '1, column 9' 'closing'
-printf '[forget]\nunsafe-allow-remove-all = true\n' | refused '2, column 1' 'unknown key'
+printf '[backup]\nexclud = []\n' | refused '2, column 1' 'did you mean exclude?' || exit 1
+printf '\n[bakup]\n' | refused '2, column 2' 'did you mean \[backup\]?' || exit 1
+printf 'vualt = "/x"\n' | refused '1, column 1' 'did you mean vault?' || exit 1
+printf 'paths = ["/x"]\n' | refused '1, column 1' 'belongs to \[backup\]' || exit 1
+printf '[backup]\nvault = "/x"\n' | refused '2, column 1' 'before the first table' || exit 1
+printf '[backup]\npaths = "/x"\n' | refused '2, column 9' 'an array of strings, not a string' || exit 1
+printf '[backup]\npaths = ["x"]\n' | refused '2, column 9' 'begins with /' || exit 1
+printf 'vault = "x"\n' | refused '1, column 9' 'begins with /' || exit 1
+printf '[backup]\n  dry-run = true\n' | refused '2, column 3' 'unknown key' || exit 1
+printf '[backup]\none-file-system = "yes"\n' | refused '2, column 19' 'true or false, not a string' || exit 1
+printf '[backup]\nthreads = 0\n' | refused '2, column 11' 'threads' || exit 1
+printf '[backup]\nlimit-upload = "fast"\n' | refused '2, column 16' 'not a size' || exit 1
+printf '[forget]\ngroup-by = "moon"\n' | refused '2, column 12' 'none of' || exit 1
+printf '[backup]\nbefore = "/bin/true"\n' | refused '2, column 10' 'an array' || exit 1
+printf 'vault = /x\n' | refused '1, column 9' 'quotes' || exit 1
+printf 'vault = "/x' | refused '1, column 9' 'closing' || exit 1
+printf '[forget]\nunsafe-allow-remove-all = true\n' | refused '2, column 1' 'unknown key' || exit 1
 rm "$P/bad.toml"
 for name in ../x .x -x 'a b' a/b ''; do
     expect_status 2 "$ABRI" "--profile=$name" backup
