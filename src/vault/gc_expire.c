@@ -3,7 +3,8 @@
  * Snapshots whose time in the trash is over: their records go, and with the next
  * marking their packs are nobody's.
  *
- * E1 The marks of a snapshot are read again just before its record goes.
+ * E1 The marks of a snapshot are read again just before its record goes, with those
+ *    of the next few.
  * E2 The records' removal is durable before anything else, also that by a collection
  *    which was cut off: a record that came back after a power cut would find its
  *    packs gone.
@@ -16,6 +17,8 @@
 #include "base/mem.h"
 #include "vault/mark_set.h"
 #include "vault/record_read.h"
+
+#define BATCH 64u
 
 static int highest(struct vault *v, uint64_t *out, struct err *e)
 {
@@ -39,29 +42,49 @@ static bool may_go(const struct expiry *x, const struct snapshot *s)
     return s->seq != x->highest && vault_may_free(s, &x->rules, &x->o->clock);
 }
 
-static int remove_record(struct expiry *x, struct snapshot *s, struct err *e)
+/* E1, for a batch: to list all marks for each snapshot would cost the square. */
+static int look_again(struct expiry *x, struct snapshot *items, size_t count, struct err *e)
 {
-    char name[RECORD_NAME_BYTES];
-    if (!may_go(x, s))
-        return 0;
-    if (!x->o->dry_run) {
-        if (vault_snapshot_refresh(x->v, s, e)) /* E1 */
-            return -1;
-        if (!may_go(x, s))
-            return 0;
-        record_name(s->seq, name);
-        if (store_remove(x->v->store, name, e))
+    struct damage ignored = {0};
+    CLEANUP(mark_list_done) struct mark_list marks = {0};
+    if (marks_read_strictly(x->v, 0, &marks, e))
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        mem_free(TAKE(items[i].hold_reason));
+        if (marks_apply(&marks, &items[i], &ignored, e))
             return -1;
     }
-    buf_put_u64(x->gone, s->seq);
+    return 0;
+}
+
+static int remove_records(struct expiry *x, struct snapshot *items, size_t count, struct err *e)
+{
+    char name[RECORD_NAME_BYTES];
+    bool any = false;
+    for (size_t i = 0; i < count; i++)
+        any = any || may_go(x, &items[i]);
+    if (!any)
+        return 0;
+    if (!x->o->dry_run && look_again(x, items, count, e))
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (!may_go(x, &items[i]))
+            continue;
+        record_name(items[i].seq, name);
+        if (!x->o->dry_run && store_remove(x->v->store, name, e))
+            return -1;
+        buf_put_u64(x->gone, items[i].seq);
+    }
     return buf_check(x->gone, "expired snapshots", e);
 }
 
 static int expire_all(struct expiry *x, struct snapshot_list *l, struct err *e)
 {
     int rc = 0;
-    for (size_t i = 0; !rc && i < l->count; i++)
-        rc = remove_record(x, &l->items[i], e);
+    for (size_t i = 0; !rc && i < l->count; i += BATCH) {
+        size_t n = l->count - i < BATCH ? l->count - i : BATCH;
+        rc = remove_records(x, l->items + i, n, e);
+    }
     if (x->o->dry_run || !x->highest)
         return rc;
     /* E2, even if one record could not be removed */
