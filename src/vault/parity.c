@@ -2,7 +2,7 @@
 /*
  * Writing, checking and removing parity objects.
  *
- * R4 Parity is written only behind its pack, and removed only behind it, so an
+ * H4 Parity is written only behind its pack, and removed only behind it, so an
  *    object without a pack is left over.
  */
 #include "vault/parity.h"

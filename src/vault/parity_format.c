@@ -3,7 +3,7 @@
  * Parity as bytes: its shape, encoding, and decoding of its head. Mending is in
  * parity_mend.c.
  *
- * R1 Memory for encoding is bounded: one window over all blocks of a few stripes.
+ * H1 Memory for encoding is bounded: one window over all blocks of a few stripes.
  */
 #include "vault/parity_format.h"
 

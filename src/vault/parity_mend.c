@@ -4,8 +4,8 @@
  * none, counts as lost; so does a parity block. What is computed is not proof:
  * the caller verifies the pack by its name.
  *
- * R2 A block whose check word matches is never changed.
- * R3 Nothing is computed for a stripe that has lost more than it can bear, and
+ * H2 A block whose check word matches is never changed.
+ * H3 Nothing is computed for a stripe that has lost more than it can bear, and
  *    what is computed must match its word, or it counts as lost, too.
  */
 #include "base/mem.h"

@@ -3,9 +3,9 @@
  * Repair: every pack is read whole, and what is not what its name says is mended
  * by its parity, or by the same pack under another name.
  *
- * R5 Nothing is replaced but by a pack that verifies, whole, under that name.
- * R6 What cannot be mended keeps every byte that it has.
- * R7 All replacements that draw on damaged objects are complete as temporaries
+ * H5 Nothing is replaced but by a pack that verifies, whole, under that name.
+ * H6 What cannot be mended keeps every byte that it has.
+ * H7 All replacements that draw on damaged objects are complete as temporaries
  *    before the first of them gets its name: two packs that were exchanged are
  *    each other's only copy.
  */
@@ -236,7 +236,7 @@ static int repair_all(struct repair *r, struct err *e)
     return 0;
 }
 
-/* ---- packs under other names (R7) ------------------------------------------------------------------- */
+/* ---- packs under other names (H7) ------------------------------------------------------------------- */
 
 static int copy_to_temporary(struct repair *r, const uint8_t *from, struct store_writer **out,
                              struct err *e)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parity mends what it promises, refuses what is beyond it, and is never wrong (R1-R7). */
+/* Parity mends what it promises, refuses what is beyond it, and is never wrong (H1-H7). */
 #include "world.h"
 
 #include "base/mem.h"
@@ -365,7 +365,7 @@ static void what_is_lost_is_set_aside_and_stored_again(void **state)
     size_t now;
     uint8_t *kept = object_bytes(w.store, names[0], &now);
     assert_int_equal(now, len);
-    assert_memory_equal(kept, p, len); /* R6 */
+    assert_memory_equal(kept, p, len); /* H6 */
     mem_free(kept);
     world_reopen(&w);
     unsigned again = 0;
