@@ -33,6 +33,7 @@ struct repair {
     struct buf ids; /* of packs that are there */
     struct lost *lost;
     size_t count, cap;
+    bool exchanged; /* what lay under other names was copied; before that, it stays */
 };
 
 static void tell(vault_damage *to, void *arg, const char *object, const char *message)
@@ -180,6 +181,8 @@ static int mend(struct repair *r, const uint8_t *id, const struct buf *damaged,
     char name[PACK_NAME_BYTES], text[ERR_MESSAGE_BYTES];
     struct err why = ERR_INIT;
     uint32_t blocks = 0;
+    if (other && !r->exchanged) /* H7: it may be the only copy */
+        return note_lost(r, id, other, "holds another pack", e);
     int rc = by_parity(r, id, damaged, &whole, &blocks, &why);
     if (rc < 0)
         return give_up(e, &why);
@@ -318,6 +321,25 @@ static int exchange(struct repair *r, struct err *e)
             return -1;
         drop_lost(r, i);
     }
+    r->exchanged = true;
+    return 0;
+}
+
+/* What held another pack, and was not found elsewhere: now parity may have it. */
+static int mend_holders(struct repair *r, struct err *e)
+{
+    for (size_t i = 0, left = r->count; left; left--) {
+        uint8_t id[ID_BYTES];
+        memcpy(id, r->lost[i].id, ID_BYTES);
+        if (!r->lost[i].is_other) {
+            i++;
+            continue;
+        }
+        drop_lost(r, i);
+        r->r.packs--; /* counted again */
+        if (repair_pack(r, id, e))
+            return -1;
+    }
     return 0;
 }
 
@@ -379,7 +401,7 @@ int vault_repair(struct vault *v, const struct vault_repair_options *o,
     if (store_lease_take(v->store, "gc", &lease, e))
         return -1;
     int rc = store_list(v->store, "packs", list_pack, &r, e) || repair_all(&r, e) ||
-                     exchange(&r, e) || set_aside(&r, e)
+                     exchange(&r, e) || mend_holders(&r, e) || set_aside(&r, e)
                  ? -1
                  : 0;
     store_lease_drop(lease);
