@@ -202,6 +202,8 @@ static int mend(struct repair *r, const uint8_t *id, const struct buf *damaged,
     return see_to_parity(r, id, &whole, e);
 }
 
+static bool is_there(struct repair *r, const uint8_t *id);
+
 static int repair_pack(struct repair *r, const uint8_t *id, struct err *e)
 {
     CLEANUP(buf_done) struct buf b = {.max = PARITY_PACK_MAX + 1};
@@ -220,7 +222,10 @@ static int repair_pack(struct repair *r, const uint8_t *id, struct err *e)
     r->r.packs++;
     if (is_pack(r, &b, id, found, &sound, &why))
         return see_to_parity(r, id, &b, e);
-    return mend(r, id, &b, sound ? found : NULL, &why, e);
+    /* One flipped bit of a header also makes a pack of another name: only a name
+     * that the vault has, or has parity for, is believed. */
+    bool known = sound && (is_there(r, found) || parity_exists(r->v, found));
+    return mend(r, id, &b, known ? found : NULL, &why, e);
 }
 
 static int repair_all(struct repair *r, struct err *e)
