@@ -19,7 +19,7 @@
 
 struct backup_args {
     struct option_list patterns, if_present, files_from, tags;
-    bool exclude_caches, one_file_system, dry_run, force_read, from_stdin, from_command;
+    bool exclude_caches, one_file_system, dry_run, force_read, no_parity, from_stdin, from_command;
     uint64_t larger_than, limit_upload, threads;
     const char *host, *compression, *stdin_name;
 };
@@ -69,6 +69,8 @@ static const struct option_spec options[] = {
      .help = "the same as --force-read"},
     {.name = "compression", .kind = OPTION_TEXT, .arg = "MODE", OPTION_AT(backup_args, compression),
      .help = "auto, off, fastest, better, max, or a zstd level from 1 to 19 (default: auto)"},
+    {.name = "no-parity", .kind = OPTION_FLAG, OPTION_AT(backup_args, no_parity),
+     .help = "write no parity beside the packs: 3 % less to write, and nothing to mend them with"},
     {.name = "limit-upload", .kind = OPTION_RATE, .min = 1, .arg = "KIB",
      OPTION_AT(backup_args, limit_upload),
      .help = "write at most so many KiB a second to the vault; 10M is 10 MiB"},
@@ -216,6 +218,7 @@ static int collect(struct request *r, const struct backup_args *a, const struct 
     o->host = a->host;
     o->dry_run = a->dry_run;
     o->force_read = a->force_read;
+    o->no_parity = a->no_parity;
     o->limit_upload = a->limit_upload;
     o->threads = (unsigned)a->threads;
     return 0;

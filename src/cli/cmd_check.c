@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct check_args {
-    bool read_data, keyless;
+    bool read_data, keyless, repair;
     const char *subset;
 };
 
@@ -20,6 +20,9 @@ static const struct option_spec options[] = {
     {.name = "read-data-subset", .kind = OPTION_TEXT, .arg = "PART", OPTION_AT(check_args, subset),
      .help = "read a part: 5% (other packs each time), 2/7 (the second of seven parts: all seven "
              "together are everything) or 10G"},
+    {.name = "repair", .kind = OPTION_FLAG, OPTION_AT(check_args, repair),
+     .help = "read every byte, mend damaged packs by their parity, and set aside what cannot be "
+             "mended, so that the next backup stores it again"},
     {.name = "keyless", .kind = OPTION_FLAG, OPTION_AT(check_args, keyless),
      .help = "ask for no passphrase; check what the keeper can, which names no files"},
 };
@@ -45,6 +48,19 @@ static void on_touched(void *arg, const struct snapshot *s, const char *path)
     say(c, "damaged in snapshot %s of %s: %s%s", id, time, slash, path);
 }
 
+static void on_mended(void *arg, const char *object, const char *message)
+{
+    struct cli *c = arg;
+    if (!c->global.json) {
+        say(c, "mended: %s: %s", object, message);
+        return;
+    }
+    json_t *o = json_object_of("mended");
+    json_put_text(o, "object", object, strlen(object));
+    json_put_text(o, "message", message, strlen(message));
+    json_emit(c, stdout, o);
+}
+
 /* ---- which packs --------------------------------------------------------------- */
 
 static int add_len(void *arg, const char *name, uint64_t len_bytes, struct err *e)
@@ -59,8 +75,11 @@ static int choose_packs(const struct check_args *a, struct access *access,
                         struct check_options *o, struct err *e)
 {
     struct amount_subset s;
-    o->read_data = a->read_data || a->subset;
+    o->read_data = a->read_data || a->subset || a->repair;
+    o->repair = a->repair;
     o->subset = 1;
+    if (a->repair && a->subset)
+        return err_set(e, ERR_USAGE, "--repair reads everything: leave out --read-data-subset");
     if (!a->subset)
         return 0;
     if (!amount_parse_subset(a->subset, &s))
@@ -98,6 +117,13 @@ static void tell_json(struct cli *c, const struct check_result *r, const struct 
     json_put_number(j, "files_touched", r->touched);
     json_put_bool(j, "with_key", r->with_key);
     json_put_bool(j, "read_data", o->read_data);
+    if (o->repair) {
+        json_put_number(j, "packs_mended", r->repair.packs_mended);
+        json_put_number(j, "packs_lost", r->repair.packs_lost);
+        json_put_number(j, "bytes_mended", r->repair.bytes_mended);
+        json_put_number(j, "parity_made", r->repair.parity_made);
+        json_put_number(j, "parity_mended", r->repair.parity_mended);
+    }
     json_emit(c, stdout, j);
 }
 
@@ -116,8 +142,16 @@ static void tell_people(struct cli *c, const struct check_result *r, const struc
         say_note(c, "read %s of the vault%s", size, o->subset < 1 ? ", a part" : "");
     else
         say_note(c, "the content of packs was not read: --read-data does that");
+    const struct vault_repair_result *m = &r->repair;
+    if (o->repair)
+        say_note(c, "mended %" PRIu64 " pack%s; parity made for %" PRIu64 ", mended for %" PRIu64,
+                 m->packs_mended, PLURAL(m->packs_mended), m->parity_made, m->parity_mended);
+    if (m->packs_lost)
+        say_note(c, "%" PRIu64 " pack%s could not be mended: kept, and set aside", m->packs_lost,
+                 PLURAL(m->packs_lost));
     if (r->vault.damaged == 0 && r->touched == 0)
-        say_note(c, "no damage was found");
+        say_note(c, "%s", m->packs_mended || m->parity_mended ? "no damage is left"
+                                                              : "no damage was found");
 }
 
 static int verdict(const struct check_result *r, struct err *e)
@@ -140,7 +174,7 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
     const struct check_args *a = args;
     CLEANUP(access_close) struct access access = {0};
     struct check_options o = {
-        .damage = report_damage, .touched = on_touched, .arg = c, .progress = &c->progress};
+        .damage = report_damage, .mended = on_mended, .touched = on_touched, .arg = c, .progress = &c->progress};
     struct check_result result = {0};
     if (command_expect_words(&cmd_check, w, 0, 0, e) ||
         (a->keyless ? cli_open(c, &access, e) : cli_open_reader(c, &access, e)) ||
@@ -168,8 +202,11 @@ const struct command cmd_check = {
         "Checks that every object of the vault is there and is what its name and signatures say; with "
         "the passphrase, also every tree, and that all it names is held. With --read-data every stored "
         "byte is read, every seal opened, every chunk compared with its name. Damage is told as the "
-        "files of the snapshots that it touches, and the exit status is 1.",
+        "files of the snapshots that it touches, and the exit status is 1. --repair mends packs by their "
+        "parity first, without a key: what a few lost sectors or a burst of up to 3 % of a pack took. "
+        "A pack that cannot be mended is kept, for what is left in it, but no backup builds on it any more.",
     .examples = {{"abri -r /mnt/vault check --read-data", "everything"},
+                 {"abri -r /mnt/vault check --repair", "everything, and mend what can be mended"},
                  {"abri -r /mnt/vault check --keyless --read-data-subset 1/7",
                   "a seventh, by a keeper, on Mondays"}},
     .options = options,

@@ -121,6 +121,15 @@ int store_writer_commit(struct store_writer *w, const char *name, struct err *e)
     return w->impl->commit(w, name, e);
 }
 
+int store_writer_replace(struct store_writer *w, const char *name, struct err *e)
+{
+    if (check_name(name, e)) {
+        store_writer_abort(w);
+        return -1;
+    }
+    return w->impl->replace(w, name, e);
+}
+
 void store_writer_abort(struct store_writer *w)
 {
     if (w)

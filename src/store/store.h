@@ -10,7 +10,8 @@
  * name is refused with ERR_USAGE. A name is an object or a directory, never
  * both: committing below an object is ERR_DAMAGED.
  * An object is written once: created under a temporary name, filled, and named
- * by commit. It is never changed afterwards.
+ * by commit. It is never changed afterwards; a damaged one is replaced whole
+ * (store_writer_replace).
  *
  * Durability: after store_writer_commit the object's bytes are durable
  * (fdatasync); its *name* is durable after store_sync of its directory.
@@ -65,6 +66,12 @@ void store_write_hint(struct store_writer *w, uint64_t off, uint64_t len);
  * existing object stays as it is, the new one is discarded. Missing parent
  * directories are made. Frees `w` whether it succeeds or not. */
 MUST_CHECK int store_writer_commit(struct store_writer *w, const char *name, struct err *e);
+/* The same, but takes the place of an object that has the name, in one step: at
+ * every moment, also after a power cut, the name has the old bytes or the new
+ * ones, whole. For repair alone, which gives back what an object always was;
+ * readers that have the old one open keep it. ERR_DAMAGED if the name is a
+ * directory. */
+MUST_CHECK int store_writer_replace(struct store_writer *w, const char *name, struct err *e);
 void store_writer_abort(struct store_writer *w); /* NULL is fine */
 /* create + write + commit; does not sync the name. */
 MUST_CHECK int store_put(struct store *s, const char *name, const void *p, size_t len,

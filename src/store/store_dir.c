@@ -69,6 +69,12 @@ static int sys_rename_new(void *arg, const struct store_dir_at *from, const stru
     return renameat2(from->dirfd, from->name, to->dirfd, to->name, RENAME_NOREPLACE);
 }
 
+static int sys_rename(void *arg, const struct store_dir_at *from, const struct store_dir_at *to)
+{
+    (void)arg;
+    return renameat(from->dirfd, from->name, to->dirfd, to->name);
+}
+
 static int sys_link(void *arg, const struct store_dir_at *from, const struct store_dir_at *to)
 {
     (void)arg;
@@ -93,6 +99,7 @@ const struct store_dir_ops store_dir_system = {
     .fdatasync = sys_fdatasync,
     .sync_dir = sys_sync_dir,
     .rename_new = sys_rename_new,
+    .rename = sys_rename,
     .link = sys_link,
     .unlink = sys_unlink,
     .mkdir = sys_mkdir,
@@ -339,6 +346,7 @@ const struct store_impl store_dir_impl = {
     .write = dir_write,
     .write_hint = dir_write_hint,
     .commit = dir_commit,
+    .replace = dir_replace,
     .abort = dir_abort,
     .sync = dir_sync,
     .open = dir_open,

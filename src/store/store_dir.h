@@ -79,6 +79,7 @@ int dir_create(struct store *s, struct store_writer **out, struct err *e);
 int dir_write(struct store_writer *w, uint64_t off, const void *p, size_t len, struct err *e);
 void dir_write_hint(struct store_writer *w, uint64_t off, uint64_t len);
 int dir_commit(struct store_writer *w, const char *name, struct err *e);
+int dir_replace(struct store_writer *w, const char *name, struct err *e);
 void dir_abort(struct store_writer *w);
 
 int dir_open(struct store *s, const char *name, struct store_reader **out, struct err *e);

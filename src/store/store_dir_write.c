@@ -8,6 +8,7 @@
  *                       fails if the name is taken: renameat2 with
  *                       RENAME_NOREPLACE, or link and unlink where the file
  *                       system lacks it (NFS)
+ *   store_writer_replace  the same, but the step is a plain rename
  *
  * Does not sync directories: that is store_sync, once for many objects.
  *
@@ -15,7 +16,7 @@
  * 1. Nothing gets a name before its bytes are durable.
  * 2. A failed write or sync is final: the object is never named, since the
  *    kernel reports a lost write only once.
- * 3. An existing name is never replaced.
+ * 3. An existing name is never replaced, save by store_writer_replace.
  */
 #include "store/store_dir.h"
 
@@ -153,7 +154,15 @@ static int parent_fail(const struct dir_store *s, int os_errno, const char *name
     return dir_fail(s, os_errno, "make the directory of", name, e);
 }
 
-static int commit(struct dir_writer *w, const char *name, struct err *e)
+static int name_over(struct dir_writer *w, const struct store_dir_at *to)
+{
+    struct dir_store *s = w->store;
+    struct store_dir_at from = {
+        .dirfd = w->tmp.dirfd, .name = dir_tmp_name(&w->tmp), .path = w->tmp.path};
+    return s->ops->rename(s->arg, &from, to);
+}
+
+static int commit(struct dir_writer *w, const char *name, bool over, struct err *e)
 {
     struct dir_store *s = w->store;
     int failed = atomic_load(&w->failed);
@@ -166,16 +175,32 @@ static int commit(struct dir_writer *w, const char *name, struct err *e)
     if (parent < 0)
         return parent_fail(s, errno, name, e);
     to.dirfd = parent;
-    return name_new(w, &to) ? name_fail(s, errno, name, e) : 0;
+    if (!over)
+        return name_new(w, &to) ? name_fail(s, errno, name, e) : 0;
+    if (name_over(w, &to) == 0)
+        return 0;
+    return errno == EISDIR ? err_set(e, ERR_DAMAGED, "cannot name '%s/%s': a directory is in its way",
+                                     s->location, name)
+                           : name_fail(s, errno, name, e);
 }
 
-int dir_commit(struct store_writer *base, const char *name, struct err *e)
+static int finish(struct store_writer *base, const char *name, bool over, struct err *e)
 {
     struct dir_writer *w = dir_writer_of(base);
-    if (commit(w, name, e)) {
+    if (commit(w, name, over, e)) {
         dir_abort(base);
         return -1;
     }
     writer_free(w);
     return 0;
+}
+
+int dir_commit(struct store_writer *base, const char *name, struct err *e)
+{
+    return finish(base, name, false, e);
+}
+
+int dir_replace(struct store_writer *base, const char *name, struct err *e)
+{
+    return finish(base, name, true, e);
 }

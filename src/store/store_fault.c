@@ -265,7 +265,8 @@ static void fault_abort(struct store_writer *base)
     mem_free(w);
 }
 
-static int fault_commit(struct store_writer *base, const char *name, struct err *e)
+/* Replacing counts as a commit. */
+static int finish(struct store_writer *base, const char *name, bool over, struct err *e)
 {
     struct fault_writer *w = fault_writer_of(base);
     struct fault_store *s = w->store;
@@ -274,9 +275,19 @@ static int fault_commit(struct store_writer *base, const char *name, struct err 
         fault_abort(base);
         return report(s, f, STORE_OP_COMMIT, e);
     }
-    int rc = store_writer_commit(w->below, name, e);
+    int rc = over ? store_writer_replace(w->below, name, e) : store_writer_commit(w->below, name, e);
     mem_free(w);
     return after(s, f, STORE_OP_COMMIT, rc, e);
+}
+
+static int fault_commit(struct store_writer *base, const char *name, struct err *e)
+{
+    return finish(base, name, false, e);
+}
+
+static int fault_replace(struct store_writer *base, const char *name, struct err *e)
+{
+    return finish(base, name, true, e);
 }
 
 /* ---- reading ------------------------------------------------------------------------------- */
@@ -344,6 +355,7 @@ static const struct store_impl store_fault_impl = {
     .write = fault_write,
     .write_hint = fault_write_hint,
     .commit = fault_commit,
+    .replace = fault_replace,
     .abort = fault_abort,
     .sync = fault_sync,
     .open = fault_open,

@@ -170,6 +170,15 @@ int mem_name_commit(struct mem_store *s, const char *name, struct mem_object *o,
         return -1;
     if (is_object(s, name) || mem_dir_exists(s, name))
         return err_set(e, ERR_EXISTS, "'%s' already exists in memory", name);
+    return mem_name_replace(s, name, o, e);
+}
+
+int mem_name_replace(struct mem_store *s, const char *name, struct mem_object *o, struct err *e)
+{
+    if (make_parents(s, name, e))
+        return -1;
+    if (mem_dir_exists(s, name))
+        return err_set(e, ERR_DAMAGED, "cannot name '%s': a directory is in its way", name);
     bool found;
     size_t at = mem_name_find(s, name, &found);
     struct mem_object *durable = found ? mem_object_ref(s->names[at].durable) : NULL;
@@ -278,6 +287,7 @@ const struct store_impl store_mem_impl = {
     .create = mem_create,
     .write = mem_write,
     .commit = mem_commit,
+    .replace = mem_replace,
     .abort = mem_abort,
     .sync = mem_sync,
     .open = mem_open,

@@ -62,6 +62,9 @@ MUST_CHECK int mem_dir_put(struct mem_store *s, const char *path, bool durable, 
 /* ERR_EXISTS if taken, ERR_DAMAGED below an object; makes missing directories. */
 MUST_CHECK int mem_name_commit(struct mem_store *s, const char *name, struct mem_object *o,
                                struct err *e);
+/* The same, but another object may have the name: its place is taken. */
+MUST_CHECK int mem_name_replace(struct mem_store *s, const char *name, struct mem_object *o,
+                                struct err *e);
 
 /* ---- store_mem_object.c ---- */
 
@@ -73,6 +76,7 @@ void mem_object_unref(struct mem_object *o);             /* NULL is fine */
 int mem_create(struct store *s, struct store_writer **out, struct err *e);
 int mem_write(struct store_writer *w, uint64_t off, const void *p, size_t len, struct err *e);
 int mem_commit(struct store_writer *w, const char *name, struct err *e);
+int mem_replace(struct store_writer *w, const char *name, struct err *e);
 void mem_abort(struct store_writer *w);
 int mem_open(struct store *s, const char *name, struct store_reader **out, struct err *e);
 int mem_read(struct store_reader *r, uint64_t off, void *p, size_t len, struct err *e);

@@ -111,7 +111,7 @@ void mem_abort(struct store_writer *base)
     mem_free(w);
 }
 
-static int commit(struct mem_writer *w, const char *name, struct err *e)
+static int commit(struct mem_writer *w, const char *name, bool over, struct err *e)
 {
     if (w->failed)
         return err_set(e, ERR_IO, "cannot keep '%s' after a failed write", name);
@@ -122,7 +122,7 @@ static int commit(struct mem_writer *w, const char *name, struct err *e)
         return err_no_memory(e, "an object");
     w->data = NULL;
     (void)pthread_mutex_lock(&w->store->lock);
-    int rc = mem_name_commit(w->store, name, o, e);
+    int rc = over ? mem_name_replace(w->store, name, o, e) : mem_name_commit(w->store, name, o, e);
     (void)pthread_mutex_unlock(&w->store->lock);
     if (rc)
         mem_object_unref(o);
@@ -131,7 +131,14 @@ static int commit(struct mem_writer *w, const char *name, struct err *e)
 
 int mem_commit(struct store_writer *base, const char *name, struct err *e)
 {
-    int rc = commit(mem_writer_of(base), name, e);
+    int rc = commit(mem_writer_of(base), name, false, e);
+    mem_abort(base);
+    return rc;
+}
+
+int mem_replace(struct store_writer *base, const char *name, struct err *e)
+{
+    int rc = commit(mem_writer_of(base), name, true, e);
     mem_abort(base);
     return rc;
 }

@@ -24,6 +24,7 @@ struct store_impl {
     int (*write)(struct store_writer *w, uint64_t off, const void *p, size_t len, struct err *e);
     void (*write_hint)(struct store_writer *w, uint64_t off, uint64_t len); /* may be NULL */
     int (*commit)(struct store_writer *w, const char *name, struct err *e); /* frees w */
+    int (*replace)(struct store_writer *w, const char *name, struct err *e); /* frees w */
     void (*abort)(struct store_writer *w);                                  /* frees w */
     int (*sync)(struct store *s, const char *dir, struct err *e);
 

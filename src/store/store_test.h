@@ -31,6 +31,7 @@ struct store_dir_ops {
     int (*sync_dir)(void *arg, int fd, const char *path); /* ".." is the parent of the top */
     /* renameat2 with RENAME_NOREPLACE; EINVAL where it is not supported. */
     int (*rename_new)(void *arg, const struct store_dir_at *from, const struct store_dir_at *to);
+    int (*rename)(void *arg, const struct store_dir_at *from, const struct store_dir_at *to);
     int (*link)(void *arg, const struct store_dir_at *from, const struct store_dir_at *to);
     int (*unlink)(void *arg, const struct store_dir_at *at);
     int (*mkdir)(void *arg, const struct store_dir_at *at); /* mode 0700 */

@@ -30,7 +30,7 @@ void condemn_encode(struct buf *out, const struct condemnation *c, const uint8_t
 
 static int check_values(const struct condemnation *c, struct err *e)
 {
-    bool stage = c->stage >= CONDEMN_SAID && c->stage <= CONDEMN_SWEPT;
+    bool stage = c->stage >= CONDEMN_SAID && c->stage <= CONDEMN_DAMAGED;
     if (!stage || (c->stage != CONDEMN_SWEPT && c->until_ns) ||
         (c->stage != CONDEMN_WAITING && c->session_count))
         return err_set(e, ERR_DAMAGED, "condemnation: impossible values");

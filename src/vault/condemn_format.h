@@ -17,7 +17,9 @@
 enum condemn_stage {
     CONDEMN_SAID = 1, /* sessions that begin from now on do not use the packs */
     CONDEMN_WAITING,  /* for the sessions that were alive then to end */
-    CONDEMN_SWEPT     /* nothing living needs the packs; they go when `until` is over */
+    CONDEMN_SWEPT,    /* nothing living needs the packs; they go when `until` is over */
+    CONDEMN_DAMAGED   /* repair could not mend them: sessions store anew what is in them; they
+                         stay for as long as a record needs what is left */
 };
 
 struct condemnation {

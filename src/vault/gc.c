@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "vault/parity.h"
 #include "vault/session_internal.h"
 
 #include <string.h>
@@ -118,6 +119,7 @@ static int remove_packs(struct gc *g, const struct buf *packs, struct err *e)
                 *e = why;
             return err_wrap(e, "remove %s", name);
         }
+        parity_remove(g->v, packs->data + at); /* what stays behind goes with the next collection */
         dirs[packs->data[at]] = true;
     }
     return packs_sync(g->v, dirs, e);
@@ -167,6 +169,30 @@ static int wait_for(struct gc *g, size_t at, struct err *e)
     return replace(g, at, &next, e);
 }
 
+/* Damaged packs wait until no record needs them; then they go the way of all. */
+static int let_go(struct gc *g, size_t at, bool *again, struct err *e)
+{
+    const struct condemnation *c = &g->condemned.items[at].c;
+    CLEANUP(buf_done) struct buf go = {0}, stay = {0};
+    *again = false;
+    for (uint32_t i = 0; i < c->pack_count; i++) {
+        const uint8_t *id = c->packs + (size_t)i * ID_BYTES;
+        const struct gc_pack *p = gc_marks_find(&g->marks, id);
+        if (p && p->number != PACK_NONE)
+            buf_put(gc_pack_is_needed(p) ? &stay : &go, id, ID_BYTES);
+    }
+    if (buf_check(&go, "condemned packs", e) || buf_check(&stay, "condemned packs", e))
+        return -1;
+    if (!go.len)
+        return 0;
+    *again = true;
+    struct condemnation said = {.stage = CONDEMN_SAID, .made_ns = g->o->clock.now_ns,
+                                .pack_count = (uint32_t)(go.len / ID_BYTES), .packs = go.data};
+    struct condemnation rest = {.stage = CONDEMN_DAMAGED, .made_ns = c->made_ns,
+                                .pack_count = (uint32_t)(stay.len / ID_BYTES), .packs = stay.data};
+    return condemned_put(g->v, &g->condemned, &said, e) ? -1 : replace(g, at, &rest, e);
+}
+
 static bool is_over(const struct gc *g, const struct condemnation *c)
 {
     return policy_clock_trusted(&g->o->clock) && c->until_ns <= g->o->clock.now_ns;
@@ -189,6 +215,7 @@ static int advance(struct gc *g, size_t at, bool *again, struct err *e)
         if (is_over(g, c))
             return remove_swept(g, at, e);
         break;
+    case CONDEMN_DAMAGED: return let_go(g, at, again, e);
     }
     *again = false;
     return 0;
@@ -263,6 +290,8 @@ static int collect(struct gc *g, struct err *e)
         atomic_store(&g->o->progress->bytes_total, g->plan.copy_bytes);
     if (gc_compact(g->v, &g->marks, &g->plan, &g->damage, g->o->progress, &g->r, e) ||
         condemn(g, e))
+        return -1;
+    if (parity_sweep(g->v, e))
         return -1;
     if (!g->r.packs_condemned)
         return 0;

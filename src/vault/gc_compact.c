@@ -14,6 +14,7 @@
 #include "vault/gc.h"
 
 #include "base/mem.h"
+#include "vault/parity.h"
 #include "vault/refset_format.h"
 
 #include <stdlib.h>
@@ -38,12 +39,14 @@ struct compaction {
     uint32_t frames;
     struct id_map ids; /* from chunk ids to its frames */
     bool dirs[256]; /* of packs that were written */
+    bool parity;    /* one of the packs that this one comes from has it */
 };
 
 struct source {
     const struct gc_pack *pack;
     struct pack_contents contents;
     uint32_t origin; /* rows before it belong to frames that are done */
+    bool parity;
 };
 
 /* ---- the new pack ----------------------------------------------------------------------- */
@@ -61,6 +64,7 @@ static int begin_pack(struct compaction *c, const struct pack_header *like, stru
     memset(c->header.session, 0, UID_BYTES); /* no session: docs/format/vault.md */
     c->end = PACK_HEADER_BYTES;
     c->frames = 0;
+    c->parity = false;
     buf_reset(&c->rows);
     buf_reset(&c->origins);
     id_map_clear(&c->ids);
@@ -111,7 +115,7 @@ static int end_pack(struct compaction *c, struct err *e)
     }
     c->dirs[id[0]] = true;
     c->result->packs_written++;
-    return 0;
+    return c->parity ? parity_put(c->v, id, e) : 0;
 }
 
 static bool is_full(const struct compaction *c, size_t more)
@@ -226,6 +230,7 @@ static int copy_frame(struct compaction *c, struct source *s, uint32_t i,
         return -1;
     if (!c->object && begin_pack(c, &s->contents.header, e))
         return -1;
+    c->parity = c->parity || s->parity;
     /* Two sessions at once may both have stored a chunk: here it is once. */
     uint32_t now = id_map_find(&c->ids, c, row.id);
     put_origins(c, now == ID_MAP_NONE ? c->frames : now, s, i);
@@ -266,6 +271,7 @@ static int copy_pack(struct compaction *c, const struct gc_pack *p, struct err *
     if (rc == 0 && s.contents.footer.count != p->frames)
         rc = err_set(&why, ERR_DAMAGED, "holds %u frames where the index has %u",
                      s.contents.footer.count, p->frames);
+    s.parity = parity_exists(c->v, p->id);
     if (rc == 0)
         rc = copy_frames(c, &s, &why);
     pack_contents_done(&s.contents);

@@ -43,6 +43,17 @@ void reader_cache_free(struct reader_cache *c)
     mem_free(c);
 }
 
+void reader_cache_forget(struct reader_cache *c)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    for (unsigned i = 0; i < READERS; i++)
+        if (!c->slots[i].users) {
+            store_reader_close(c->slots[i].reader);
+            c->slots[i] = (struct cached_reader){0};
+        }
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
 static struct cached_reader *take_cached(struct reader_cache *c, uint32_t pack)
 {
     struct cached_reader *found = NULL;

@@ -5,7 +5,7 @@
  * found by its magic and check, and given to the caller unverified.
  */
 #include "base/mem.h"
-#include "vault/vault_internal.h"
+#include "vault/parity.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -164,6 +164,16 @@ static int salvage(struct scrub *s, struct err *e)
     return 0;
 }
 
+static int scrub_parity(struct scrub *s, const uint8_t *id, struct err *e)
+{
+    struct err why = ERR_INIT;
+    char name[PARITY_NAME_BYTES];
+    if (parity_check(s->vault, id, &why) == 0)
+        return 0;
+    parity_name(id, name);
+    return damage_note(&s->damage, name, &why, e);
+}
+
 /* ---- one pack ----------------------------------------------------------------------------- */
 
 static int scrub_all(struct scrub *s, struct err *e)
@@ -171,9 +181,12 @@ static int scrub_all(struct scrub *s, struct err *e)
     struct err why = ERR_INIT;
     const struct pack *p = pack_set_at(&s->vault->packs, s->pack);
     s->stats.packs++;
+    if (scrub_parity(s, p->id, e))
+        return -1;
     if (pack_contents_read(s->vault, p->id, &s->contents, &why)) {
         if (why.cls == ERR_NOT_FOUND)
             return 0; /* a collection removed it since it was listed */
+        s->stats.unreadable++;
         if (damage_note(&s->damage, s->name, &why, e))
             return -1;
         return s->contents.reader ? salvage(s, e) : 0;
@@ -205,6 +218,7 @@ int vault_scrub_pack(struct vault *v, uint32_t pack, vault_each_frame *each, voi
     mem_free(s.frame);
     stats->packs += s.stats.packs;
     stats->frames += s.stats.frames;
+    stats->unreadable += s.stats.unreadable;
     stats->bytes_read += s.stats.bytes_read;
     stats->damaged += s.damage.count;
     return rc;

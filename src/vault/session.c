@@ -93,6 +93,7 @@ int session_begin(struct vault *v, const struct session_params *p, struct sessio
     memcpy(s->id, p->session, UID_BYTES);
     uint32_t target = p->pack_bytes < TARGET_MAX ? p->pack_bytes : TARGET_MAX;
     s->data_target = target ? target : DATA_TARGET;
+    s->no_parity = p->no_parity;
     s->meta_target = target ? target : META_TARGET;
     s->table_max = INDEX_BATCH;
     if (look_around(s, e)) {

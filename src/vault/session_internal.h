@@ -59,6 +59,7 @@ struct session {
     struct session_refs refs;
     struct session_stats stats;
     _Atomic uint64_t spills; /* times that entries moved from table to runs */
+    bool no_parity;
     bool flushed, committed;
     bool failed; /* then nothing goes on */
     struct err failure;

@@ -6,9 +6,12 @@
  * P1 A pack is closed by the thread whose frame fills it, and sealed by the
  *    last thread that was still writing into it; nobody waits.
  * P2 A pack gets its name only after every frame in its footer was written.
+ *    Then its parity is written; a pack whose parity a power cut takes is whole
+ *    without it.
  * P3 After the first failure the session adds nothing and cannot commit.
  */
 #include "base/mem.h"
+#include "vault/parity.h"
 #include "vault/session_internal.h"
 
 #include <string.h>
@@ -203,7 +206,7 @@ static int seal(struct session *s, struct session_pack *p, struct err *e)
     pack_name(p->id, name);
     struct err inner = ERR_INIT;
     if (store_writer_commit(TAKE(p->object), name, &inner) == 0)
-        return 0;
+        return s->no_parity ? 0 : parity_put(s->vault, p->id, e);
     /* The same header and footer, so by their hashes the same frames. */
     if (inner.cls == ERR_EXISTS)
         return 0;

@@ -172,6 +172,7 @@ MUST_CHECK int vault_read_frame(struct vault *v, const struct frame_loc *loc, ui
 struct session;
 
 struct session_params {
+    bool no_parity; /* packs get no parity object */
     uint8_t writer[UID_BYTES];
     uint8_t session[UID_BYTES]; /* its envelope must already be put */
     uint32_t pack_bytes;        /* target size; 0 = 32 MiB data, 8 MiB metadata */
@@ -423,6 +424,7 @@ void snapshot_for_policy(const struct snapshot *s, struct policy_snapshot *out);
 
 struct vault_check_stats {
     uint64_t snapshots, packs, frames, bytes_read, damaged;
+    uint64_t unreadable; /* packs whose ends are damaged: what is in them is not known */
 };
 
 /* Structure: the vault object, certificates, session envelopes' signatures,
@@ -433,11 +435,30 @@ struct vault_check_stats {
 MUST_CHECK int vault_check(struct vault *v, vault_damage *damaged, void *arg,
                            struct vault_check_stats *stats, struct err *e);
 
+struct vault_repair_options {
+    vault_damage *mended;  /* an object, and what was done to it */
+    vault_damage *damaged; /* an object that stays damaged, and why */
+    void *arg;
+    struct progress *progress; /* items: packs; may be NULL */
+};
+struct vault_repair_result {
+    uint64_t packs, packs_mended, packs_lost, bytes_mended;
+    uint64_t parity_made, parity_mended; /* for packs that had none; that was damaged */
+};
+/* Reads every byte of every pack. A damaged one is computed again from its parity
+ * (docs/format/vault.md says how much damage that bears), or found under another
+ * pack's name; only what then is the pack that its name says, byte for byte, takes
+ * its place, durably. One that cannot be mended stays as it is and is set aside:
+ * sessions that begin from now on store anew what is in it. Missing and damaged
+ * parity is made from sound packs. Needs no key. ERR_BUSY beside a collection. */
+MUST_CHECK int vault_repair(struct vault *v, const struct vault_repair_options *o,
+                            struct vault_repair_result *out, struct err *e);
+
 /* One pack, every byte: hashes each frame against the footer. `each` gets
  * every frame (ok or not) with its stored bytes, for a caller that can open
  * seals; bytes is NULL if the frame lies beyond the end of the file. Where the
  * footer itself is damaged, `each` gets the frames that can be recognized, not
- * intact, numbered as they come. Adds to `stats`, which the caller zeroes. */
+ * intact, numbered as they come. Verifies its parity, too, if it has any. Adds to `stats`, which the caller zeroes. */
 typedef int vault_each_frame(void *arg, const struct frame_loc *loc, const struct frame *f,
                              const uint8_t *sealed, bool intact, struct err *e);
 MUST_CHECK int vault_scrub_pack(struct vault *v, uint32_t pack, vault_each_frame *each, void *arg,

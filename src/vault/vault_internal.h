@@ -147,6 +147,8 @@ MUST_CHECK int packs_sync(struct vault *v, const bool dirs[256], struct err *e);
 
 MUST_CHECK int reader_cache_new(struct reader_cache **out, struct err *e);
 void reader_cache_free(struct reader_cache *c);
+/* Closes those that nobody uses: packs were replaced. */
+void reader_cache_forget(struct reader_cache *c);
 
 /* ---- writers.c ------------------------------------------------------------------------ */
 

@@ -181,7 +181,7 @@ static int begin_session(struct backup *b, struct err *e)
         return vault_refresh(b->access->vault, NULL, NULL, e);
     if (seal_for_recipients(b, e))
         return -1;
-    struct session_params p = {0};
+    struct session_params p = {.no_parity = b->options->no_parity};
     memcpy(p.writer, b->access->writer->id, UID_BYTES);
     memcpy(p.session, b->key->session, UID_BYTES);
     return session_begin(b->access->vault, &p, &b->session, e);

@@ -53,7 +53,7 @@ static void snapshot_damage(struct check *c, const char *message)
 static bool chunk_is_good(struct check *c, const uint8_t id[ID_BYTES])
 {
     struct frame_loc loc;
-    if (!vault_find(c->access->vault, id, &loc) || bad_chunks_has(&c->bad, id))
+    if (!vault_find(c->access->vault, id, &loc) || bad_chunks_has(&c->bad, id, loc.pack))
         return false;
     if (!c->reported_hole && !vault_refs_hold(c->access->vault, &c->refs, id)) {
         c->reported_hole = true;
@@ -196,12 +196,23 @@ static int check_snapshots(struct check *c, struct err *e)
     return rc;
 }
 
+/* What stays damaged is not told here: the check that follows names it, frame by
+ * frame, and with a key file by file. */
+static int repair(struct check *c, struct err *e)
+{
+    const struct vault_repair_options r = {
+        .mended = c->options->mended, .arg = c->options->arg, .progress = c->options->progress};
+    return vault_repair(c->access->vault, &r, &c->result->repair, e);
+}
+
 int work_check(struct access *a, const struct check_options *o, struct check_result *out,
                struct err *e)
 {
     struct check_result result = {.with_key = a->keyring != NULL};
     struct check c = {.access = a, .options = o, .result = &result};
-    int rc = vault_check(a->vault, damage, &c, &result.vault, e);
+    int rc = o->repair ? repair(&c, e) : 0;
+    if (rc == 0)
+        rc = vault_check(a->vault, damage, &c, &result.vault, e);
     if (rc == 0 && o->read_data)
         rc = check_data(a, o, &result, &c.bad, e);
     if (rc == 0 && a->keyring)

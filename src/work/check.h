@@ -5,13 +5,18 @@
 
 #include "work/work_internal.h"
 
-/* Ids of chunks that do not verify; sorted. */
+/* Chunks that do not verify, and in which pack; sorted. The same chunk may be whole
+ * in another pack. An id of zeros stands for everything in the pack. */
+struct bad_chunk {
+    uint8_t id[ID_BYTES];
+    uint32_t pack; /* as in frame_loc */
+};
 struct bad_chunks {
-    uint8_t *ids; /* ID_BYTES each */
+    struct bad_chunk *items;
     size_t count, cap;
 };
 void bad_chunks_done(struct bad_chunks *b);
-bool bad_chunks_has(const struct bad_chunks *b, const uint8_t id[ID_BYTES]);
+bool bad_chunks_has(const struct bad_chunks *b, const uint8_t id[ID_BYTES], uint32_t pack);
 
 /* Reads the chosen packs, every byte, on all processors; with a key, opens
  * every seal and names the content again. Adds to `result`, fills `bad`. */

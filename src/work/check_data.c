@@ -43,40 +43,49 @@ struct pack_job {
 
 void bad_chunks_done(struct bad_chunks *b)
 {
-    mem_free(b->ids);
+    mem_free(b->items);
     *b = (struct bad_chunks){0};
 }
 
-static int compare_ids(const void *a, const void *b)
+static int compare_bad(const void *a, const void *b)
 {
-    return memcmp(a, b, ID_BYTES);
+    const struct bad_chunk *x = a, *y = b;
+    int order = memcmp(x->id, y->id, ID_BYTES);
+    return order ? order : (x->pack > y->pack) - (x->pack < y->pack);
 }
 
-bool bad_chunks_has(const struct bad_chunks *b, const uint8_t id[ID_BYTES])
+bool bad_chunks_has(const struct bad_chunks *b, const uint8_t id[ID_BYTES], uint32_t pack)
 {
-    return b->count && bsearch(id, b->ids, b->count, ID_BYTES, compare_ids);
+    struct bad_chunk all = {.pack = pack}, key = all;
+    memcpy(key.id, id, ID_BYTES);
+    return b->count && (bsearch(&key, b->items, b->count, sizeof key, compare_bad) ||
+                        bsearch(&all, b->items, b->count, sizeof all, compare_bad));
 }
 
-static int bad_chunks_add(struct bad_chunks *b, const uint8_t id[ID_BYTES], struct err *e)
+static int bad_chunks_add(struct bad_chunks *b, const uint8_t id[ID_BYTES], uint32_t pack,
+                          struct err *e)
 {
     if (b->count == b->cap) {
         size_t cap = b->cap ? 2 * b->cap : 64;
-        uint8_t *ids = mem_realloc(b->ids, cap, ID_BYTES);
-        if (!ids)
+        struct bad_chunk *items = mem_realloc(b->items, cap, sizeof *items);
+        if (!items)
             return err_no_memory(e, "damaged chunks");
-        b->ids = ids;
+        b->items = items;
         b->cap = cap;
     }
-    memcpy(b->ids + b->count++ * ID_BYTES, id, ID_BYTES);
+    struct bad_chunk *n = &b->items[b->count++];
+    memcpy(n->id, id, ID_BYTES);
+    n->pack = pack;
     return 0;
 }
 
 /* ---- one frame ----------------------------------------------------------------------- */
 
-static int remember_bad(struct data_check *c, const uint8_t id[ID_BYTES], struct err *e)
+static int remember_bad(struct data_check *c, const uint8_t id[ID_BYTES], uint32_t pack,
+                        struct err *e)
 {
     (void)pthread_mutex_lock(&c->lock);
-    int rc = bad_chunks_add(c->bad, id, e);
+    int rc = bad_chunks_add(c->bad, id, pack, e);
     (void)pthread_mutex_unlock(&c->lock);
     return rc;
 }
@@ -144,7 +153,7 @@ static int each_frame(void *arg, const struct frame_loc *loc, const struct frame
     if (p && progress_cancelled(p))
         return err_set(e, ERR_CANCELLED, "interrupted");
     if (!intact)
-        return remember_bad(c, f->id, e);
+        return remember_bad(c, f->id, loc->pack, e);
     if (!c->access->keyring)
         return 0;
     struct err why = ERR_INIT;
@@ -155,7 +164,7 @@ static int each_frame(void *arg, const struct frame_loc *loc, const struct frame
         return -1;
     }
     frame_damage(c, loc, why.msg);
-    return remember_bad(c, f->id, e);
+    return remember_bad(c, f->id, loc->pack, e);
 }
 
 /* ---- one pack ------------------------------------------------------------------------- */
@@ -178,6 +187,10 @@ static void run_pack(void *arg, unsigned worker, struct pool_job *base)
         return;
     j->worker = &c->workers[worker];
     if (vault_scrub_pack(c->access->vault, j->pack, each_frame, j, damage, c, &s, &e))
+        fail(c, &e);
+    /* The index may still know what was in it; no footer says that it is there. */
+    static const uint8_t all[ID_BYTES];
+    if (s.unreadable && remember_bad(c, all, j->pack, &e))
         fail(c, &e);
     (void)pthread_mutex_lock(&c->lock);
     c->result->vault.bytes_read += s.bytes_read;
@@ -254,6 +267,6 @@ int check_data(struct access *a, const struct check_options *o, struct check_res
     mem_free(c.workers);
     (void)pthread_mutex_destroy(&c.lock);
     if (rc == 0 && bad->count)
-        qsort(bad->ids, bad->count, ID_BYTES, compare_ids);
+        qsort(bad->items, bad->count, sizeof *bad->items, compare_bad);
     return rc;
 }

@@ -104,6 +104,7 @@ struct backup_options {
     size_t tag_count;
     const char *host; /* NULL: the host's name */
     bool dry_run, force_read;
+    bool no_parity; /* packs get none (vault.h) */
     int level;             /* zstd; 0: no compression */
     uint64_t limit_upload; /* bytes a second; 0: none */
     unsigned threads;      /* 0: as many as there are processors */
@@ -256,7 +257,9 @@ struct check_options {
     double subset_from; /* where it begins, 0 ≤ from < 1: with one seed, neighbouring
                            ranges share no pack, and all together are every pack */
     uint64_t seed;      /* which ones */
+    bool repair; /* first mend what can be mended (vault_repair); with read_data */
     vault_damage *damage; /* an object that is damaged */
+    vault_damage *mended; /* an object that was mended, and how */
     /* A file of a snapshot that damage touches. */
     void (*touched)(void *arg, const struct snapshot *s, const char *path);
     void *arg;
@@ -266,6 +269,7 @@ struct check_result {
     struct vault_check_stats vault;
     uint64_t entries, touched;
     bool with_key; /* trees were read, names are known */
+    struct vault_repair_result repair;
 };
 /* With `a` opened as reader, also reads every tree and opens every seal.
  * 0 even if damage was found: see result->vault.damaged. */

@@ -8,6 +8,7 @@
 #include "vault/mark_format.h"
 #include "vault/object_head.h"
 #include "vault/pack_format.h"
+#include "vault/parity_format.h"
 #include "vault/record_format.h"
 #include "vault/refset_format.h"
 
@@ -145,13 +146,38 @@ static void index_seed(uint32_t count, const char *name)
     index_write_done(&w);
 }
 
+static int ramp(void *arg, uint64_t off, void *p, size_t len, struct err *e)
+{
+    (void)arg;
+    (void)e;
+    for (size_t i = 0; i < len; i++)
+        ((uint8_t *)p)[i] = (uint8_t)(off + i);
+    return 0;
+}
+
+static void parity_seeds(void)
+{
+    static const size_t lengths[] = {1, 300, 5000, 140000};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        struct buf b = {0};
+        struct parity_head h = {0};
+        char name[32];
+        parity_shape(lengths[i], &h);
+        if (parity_encode(&h, ramp, NULL, &b, NULL))
+            die("parity");
+        (void)snprintf(name, sizeof name, "pack-%zu", lengths[i]);
+        write_seed("parity", name, -1, b.data, b.len);
+        buf_done(&b);
+    }
+}
+
 static void condemned_seeds(void)
 {
     static const uint8_t ids[3 * ID_BYTES];
-    static const char *const names[] = {"", "said", "waiting", "swept"};
+    static const char *const names[] = {"", "said", "waiting", "swept", "damaged"};
     struct sign_key key;
     sign_key_from_seed(ids, &key);
-    for (unsigned stage = CONDEMN_SAID; stage <= CONDEMN_SWEPT; stage++) {
+    for (unsigned stage = CONDEMN_SAID; stage <= CONDEMN_DAMAGED; stage++) {
         struct buf b = {0};
         struct condemnation c = {.stage = (enum condemn_stage)stage,
                                  .made_ns = 1,
@@ -275,6 +301,7 @@ int main(int argc, char **argv)
     index_seed(3, "one-block");
     object_seeds();
     condemned_seeds();
+    parity_seeds();
     mark_seeds();
     return 0;
 }

@@ -443,6 +443,36 @@ static void a_failed_allocation_is_reported_and_leaves_nothing(void **state)
     }
 }
 
+/* ---- replacing ---------------------------------------------------------------------------- */
+
+static void replace(struct store *s, const char *name, const char *text)
+{
+    struct err e = ERR_INIT;
+    struct store_writer *w = writer(s);
+    assert_ok(store_write(w, 0, text, strlen(text), &e), &e);
+    assert_ok(store_writer_replace(w, name, &e), &e);
+}
+
+static void a_replaced_object_is_the_new_one_and_its_readers_keep_the_old(void **state)
+{
+    struct store *s = here(state);
+    struct err e = ERR_INIT;
+    struct store_reader *r;
+    char old[5];
+    put(s, "packs/3f/x", "first");
+    assert_ok(store_open(s, "packs/3f/x", &r, &e), &e);
+    replace(s, "packs/3f/x", "the second");
+    assert_holds(s, "packs/3f/x", "the second", 10);
+    assert_ok(store_read(r, 0, old, 5, &e), &e);
+    assert_memory_equal(old, "first", 5);
+    store_reader_close(r);
+    replace(s, "packs/40/y", "new"); /* nothing was there */
+    assert_names(s, "", "packs/3f/x packs/40/y");
+    assert_class(store_writer_replace(writer(s), "packs/3f", &e), &e, ERR_DAMAGED);
+    assert_class(store_writer_replace(writer(s), "../x", &e), &e, ERR_USAGE);
+    assert_names(s, "", "packs/3f/x packs/40/y");
+}
+
 /* ---- every test in every place ----------------------------------------------------------- */
 
 #define EVERY_TEST(run)                                                                            \
@@ -455,6 +485,7 @@ static void a_failed_allocation_is_reported_and_leaves_nothing(void **state)
         run(lists_are_whole_and_keep_to_their_directory),                                          \
         run(lists_tell_lengths_and_stop_when_told),                                                \
         run(objects_may_be_removed_while_they_are_listed), run(one_of_several_gets_the_name),      \
+        run(a_replaced_object_is_the_new_one_and_its_readers_keep_the_old),                        \
         run(several_threads_fill_one_object), run(several_threads_get_one_mapping),                \
         run(a_failed_allocation_is_reported_and_leaves_nothing)
 

@@ -69,6 +69,11 @@ static int f_rename(void *arg, const struct store_dir_at *from, const struct sto
     return fails(arg, RENAME) ? -1 : store_dir_system.rename_new(NULL, from, to);
 }
 
+static int f_rename_over(void *arg, const struct store_dir_at *from, const struct store_dir_at *to)
+{
+    return fails(arg, RENAME) ? -1 : store_dir_system.rename(NULL, from, to);
+}
+
 static int f_link(void *arg, const struct store_dir_at *from, const struct store_dir_at *to)
 {
     struct plan *plan = arg;
@@ -98,6 +103,7 @@ static const struct store_dir_ops faulty_ops = {
     .fdatasync = f_fdatasync,
     .sync_dir = f_sync_dir,
     .rename_new = f_rename,
+    .rename = f_rename_over,
     .link = f_link,
     .unlink = f_unlink,
     .mkdir = f_mkdir,

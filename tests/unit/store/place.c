@@ -39,6 +39,10 @@ static int old_rename_new(void *arg, const struct store_dir_at *from, const stru
     errno = EINVAL;
     return -1;
 }
+static int old_rename(void *arg, const struct store_dir_at *from, const struct store_dir_at *to)
+{
+    return store_dir_system.rename(arg, from, to);
+}
 static int old_link(void *arg, const struct store_dir_at *from, const struct store_dir_at *to)
 {
     return store_dir_system.link(arg, from, to);
@@ -58,6 +62,7 @@ const struct store_dir_ops place_old_ops = {
     .fdatasync = old_fdatasync,
     .sync_dir = old_sync_dir,
     .rename_new = old_rename_new,
+    .rename = old_rename,
     .link = old_link,
     .unlink = old_unlink,
     .mkdir = old_mkdir,

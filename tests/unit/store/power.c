@@ -78,6 +78,28 @@ static void syncing_a_directory_keeps_the_directories_made_in_it(void **state)
     store_close(left);
 }
 
+static void a_replacement_is_old_or_new_until_it_is_synced(void **state)
+{
+    struct store *s = here(state);
+    struct err e = ERR_INIT;
+    struct store_writer *w;
+    put(s, "a", "1");
+    sync_dir(s, "");
+    assert_ok(store_create(s, &w, &e), &e);
+    assert_ok(store_write(w, 0, "2", 1, &e), &e);
+    assert_ok(store_writer_replace(w, "a", &e), &e);
+    struct store *left = cut(s, 1, STORE_CUT_LOST);
+    assert_text(left, "a", "1");
+    store_close(left);
+    left = cut(s, 1, STORE_CUT_KEPT);
+    assert_text(left, "a", "2");
+    store_close(left);
+    sync_dir(s, "");
+    left = cut(s, 1, STORE_CUT_LOST);
+    assert_text(left, "a", "2");
+    store_close(left);
+}
+
 static void a_removal_lasts_once_it_is_synced(void **state)
 {
     struct store *s = here(state);
@@ -232,6 +254,7 @@ int main(void)
         IN_MEMORY(a_name_lasts_once_its_directory_is_synced),
         IN_MEMORY(syncing_a_parent_does_not_cover_what_is_below),
         IN_MEMORY(syncing_a_directory_keeps_the_directories_made_in_it),
+        IN_MEMORY(a_replacement_is_old_or_new_until_it_is_synced),
         IN_MEMORY(a_removal_lasts_once_it_is_synced),
         IN_MEMORY(temporaries_never_survive),
         IN_MEMORY(a_mixed_cut_takes_any_part_of_what_is_unsynced),
