@@ -171,6 +171,9 @@ static int sweep_one(void *arg, const char *name, uint64_t len_bytes, struct err
     (void)e;
     if (!parity_name_decode(name, id))
         return 0;
+    uint32_t number = pack_set_find(&v->packs, id);
+    if (number != PACK_NONE && pack_set_at(&v->packs, number)->seen == v->refresh)
+        return 0; /* listed by the last refresh; what went since took its parity along */
     pack_name(id, pack);
     if (store_open(v->store, pack, &r, &why) == 0)
         store_reader_close(r);
