@@ -106,6 +106,13 @@ int err_wrap(struct err *e, const char *fmt, ...)
     return -1;
 }
 
+int err_give(struct err *e, const struct err *caught)
+{
+    if (e)
+        *e = *caught;
+    return -1;
+}
+
 int err_reclass(struct err *e, enum err_class cls)
 {
     if (e)

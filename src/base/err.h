@@ -64,6 +64,9 @@ int err_no_memory(struct err *e, const char *what);
 /* Prefixes "<context>: " to the message and returns -1. */
 int err_wrap(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* Hands on an error that was caught apart; returns -1. */
+int err_give(struct err *e, const struct err *caught);
+
 /* Changes the class, keeps the message; returns -1. */
 int err_reclass(struct err *e, enum err_class cls);
 

@@ -39,12 +39,12 @@ static void on_touched(void *arg, const struct snapshot *s, const char *path)
         buf_put(&text, slash, strlen(slash));
         buf_put(&text, path, strlen(path));
         json_put_hex(o, "snapshot_id", s->id, ID_BYTES);
-        json_put_time(o, "time", s->received_ns);
+        json_put_time(o, "time", s->dated_ns);
         json_put_text(o, "path", text.failed ? "" : (const char *)text.data, text.len);
         json_emit(c, stdout, o);
         return;
     }
-    clock_format(s->received_ns, time);
+    clock_format(s->dated_ns, time);
     say(c, "damaged in snapshot %s of %s: %s%s", id, time, slash, path);
 }
 

@@ -183,7 +183,7 @@ static void emit(struct listing *l, size_t i)
     json_put_hex(o, "id", s->id, ID_BYTES);
     json_put_string(o, "short_id", id);
     json_put_number(o, "sequence", s->seq);
-    json_put_time(o, "time", s->received_ns);
+    json_put_time(o, "time", s->dated_ns);
     json_put_time(o, "client_time", s->client_time_ns);
     json_put_string(o, "machine", s->machine);
     put_tags(o, s);
@@ -241,7 +241,7 @@ static void add_rows(struct listing *l, struct table *t, size_t i)
     char notes[NOTES_MAX][VAULT_REASON_MAX + 16];
     char id[SHORT_ID_BYTES], time[CLOCK_TEXT_BYTES], size[AMOUNT_TEXT_BYTES];
     short_id(s->id, id);
-    clock_format(s->received_ns, time);
+    clock_format(s->dated_ns, time);
     amount_format_size(s->bytes, size);
     size_t paths = r ? r->path_count : 0, lines = paths > s->tag_count ? paths : s->tag_count;
     size_t note_count = notes_of(s, notes);

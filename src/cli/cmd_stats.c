@@ -93,7 +93,7 @@ static int tell_snapshot(struct cli *c, struct access *a, const struct snapshot 
     if (c->global.json) {
         json_t *o = json_object_of("snapshot_stats");
         json_put_hex(o, "id", s->id, ID_BYTES);
-        json_put_time(o, "time", s->received_ns);
+        json_put_time(o, "time", s->dated_ns);
         json_put_number(o, "entries", s->files);
         json_put_number(o, "bytes", s->bytes);
         json_put_number(o, "added_bytes", s->added_bytes);
@@ -105,7 +105,7 @@ static int tell_snapshot(struct cli *c, struct access *a, const struct snapshot 
     char id[SHORT_ID_BYTES], time[CLOCK_TEXT_BYTES];
     char bytes[AMOUNT_TEXT_BYTES], added[AMOUNT_TEXT_BYTES];
     short_id(s->id, id);
-    clock_format(s->received_ns, time);
+    clock_format(s->dated_ns, time);
     amount_format_size(s->bytes, bytes);
     amount_format_size(s->added_bytes, added);
     say(c, "snapshot         %s of %s", id, time);

@@ -146,10 +146,10 @@ static const struct snapshot *newest_of(const struct snapshot_list *l, const uin
 
 static void look_age(struct doctor *d, const struct snapshot *s, const char *whose)
 {
-    int64_t now = clock_realtime_ns(), age_s = (now - s->received_ns) / NS_PER_S;
+    int64_t now = clock_realtime_ns(), age_s = (now - s->dated_ns) / NS_PER_S;
     char id[SHORT_ID_BYTES], when[CLOCK_TEXT_BYTES];
     short_id(s->id, id);
-    clock_format(s->received_ns, when);
+    clock_format(s->dated_ns, when);
     if (age_s < 0) {
         doctor_tell(d, DOCTOR_BAD, "clock", "set the clock, and keep it with NTP",
                     "the newest snapshot is from the future (%s): this clock is, or was, wrong", when);

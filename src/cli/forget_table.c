@@ -34,7 +34,7 @@ static void emit(struct cli *c, const struct fate *f, const struct policy_clock 
     short_id(f->s->id, id);
     json_put_hex(o, "id", f->s->id, ID_BYTES);
     json_put_string(o, "short_id", id);
-    json_put_time(o, "time", f->s->received_ns);
+    json_put_time(o, "time", f->s->dated_ns);
     json_put_string(o, "machine", f->s->machine);
     json_put_bool(o, "keep", f->d.keep);
     for (size_t i = 0; i < f->d.reason_count; i++)
@@ -51,7 +51,7 @@ static void add_rows(struct cli *c, struct table *t, const struct fate *f,
     size_t lines = f->d.reason_count > f->s->tag_count ? f->d.reason_count : f->s->tag_count;
     const char *verdict = f->d.keep ? "keep" : "forget";
     short_id(f->s->id, id);
-    clock_format(f->s->received_ns, time);
+    clock_format(f->s->dated_ns, time);
     for (size_t n = 0; n < lines; n++) {
         text[0] = '\0';
         /* That the clock is not trusted is said once, below the table. */

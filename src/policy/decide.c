@@ -49,7 +49,7 @@ static void count_rules(struct group *g, const struct policy_snapshot *s, bool o
         uint64_t of = g->q->rules->keep[i];
         if (c->taken >= of)
             continue;
-        bool fresh = is_new(c, (enum policy_grain)i, s->received_ns);
+        bool fresh = is_new(c, (enum policy_grain)i, s->dated_ns);
         if (!fresh && !oldest)
             continue;
         c->taken++;
@@ -67,9 +67,9 @@ static void within_rules(struct group *g, const struct policy_snapshot *s, bool 
     for (int i = 0; i < POLICY_GRAINS; i++) {
         struct counter *c = &g->within[i];
         const struct policy_span *span = &g->q->rules->within[i];
-        if (policy_span_is_zero(span) || s->received_ns < policy_span_before(span, g->newest_ns))
+        if (policy_span_is_zero(span) || s->dated_ns < policy_span_before(span, g->newest_ns))
             continue;
-        bool fresh = is_new(c, (enum policy_grain)i, s->received_ns);
+        bool fresh = is_new(c, (enum policy_grain)i, s->dated_ns);
         if (!fresh && !oldest)
             continue;
         c->taken++;
@@ -160,7 +160,11 @@ static int compare_members(const void *x, const void *y, void *arg)
     const struct policy_snapshot *a = &q->snapshots[*(const uint32_t *)x];
     const struct policy_snapshot *b = &q->snapshots[*(const uint32_t *)y];
     int order = compare_groups(q, a, b);
-    return order ? order : a->sequence < b->sequence ? 1 : a->sequence > b->sequence ? -1 : 0;
+    if (order)
+        return order;
+    if (a->dated_ns != b->dated_ns)
+        return a->dated_ns < b->dated_ns ? 1 : -1;
+    return a->sequence < b->sequence ? 1 : a->sequence > b->sequence ? -1 : 0;
 }
 
 /* What rules look at: not the trash, not the future (M4). */
@@ -179,7 +183,7 @@ static void rules_speak(struct group *g)
             continue;
         oldest = i;
         if (!any)
-            g->newest_ns = g->q->snapshots[g->members[i]].received_ns;
+            g->newest_ns = g->q->snapshots[g->members[i]].dated_ns;
         any = true;
     }
     for (size_t i = 0; i < g->count; i++) {

@@ -5,8 +5,9 @@
  * own, the same answer for the same question. Nothing here removes anything;
  * whoever does must ask again by himself (the keeper: vault_forget).
  *
- * Times are nanoseconds since 1970, UTC; snapshots are dated by the keeper's
- * receive time, never by a client's clock. Hours, days, weeks (from Monday),
+ * Times are nanoseconds since 1970, UTC; snapshots are dated by the receive time of the
+ * keeper that had them first, never by a client's clock; how long they are protected goes by
+ * this keeper's. Hours, days, weeks (from Monday),
  * months and years of the rules begin and end in UTC, so that a decision does
  * not depend on where it is made or on summer time.
  *
@@ -164,7 +165,8 @@ enum policy_group_by {
 /* What policy needs of a snapshot; everything is borrowed. */
 struct policy_snapshot {
     uint64_t sequence;
-    int64_t received_ns;
+    int64_t received_ns;  /* by this keeper: what floor, future and clock go by */
+    int64_t dated_ns;     /* when a keeper first received it: what rules go by; not later */
     const uint8_t *group; /* POLICY_GROUP_BYTES */
     const char *machine;
     const char (*tags)[256];

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "vault/certificate_format.h"
 #include "vault/check_internal.h"
+#include "vault/marks.h"
 #include "vault/record_read.h"
 #include "vault/refset_format.h"
 
@@ -31,6 +32,7 @@ struct records {
     int64_t received_ns;
     struct last_of_writer *last;
     size_t last_count;
+    struct buf copies; /* snapshot ids, ID_BYTES each */
     struct revoked revoked;
 };
 
@@ -39,7 +41,21 @@ static void say(struct records *r, const char *message)
     damage_report(&r->check->damage, r->name, message);
 }
 
-static void check_keeper_chain(struct records *r)
+/* The keeper's time may go back only where a person said that it had been wrong. */
+static int check_time(struct records *r, struct err *e)
+{
+    const struct record_k *k = &r->record.k;
+    bool settled;
+    if (!r->k_sequence || k->received_ns >= r->received_ns)
+        return 0;
+    if (witness_settles(r->check->vault, r->received_ns, k->received_ns, &settled, e))
+        return -1;
+    if (!settled)
+        say(r, "received before the record before it");
+    return 0;
+}
+
+static int check_keeper_chain(struct records *r, struct err *e)
 {
     const struct record_k *k = &r->record.k;
     if (k->sequence == 1 && !bytes_are_zero(k->previous, HASH_BYTES))
@@ -47,11 +63,12 @@ static void check_keeper_chain(struct records *r)
     if (r->k_sequence && r->k_sequence + 1 == k->sequence &&
         memcmp(k->previous, r->k_hash, HASH_BYTES) != 0)
         say(r, "the keeper's chain is broken: the record before it is not the one it names");
-    if (r->k_sequence && k->received_ns < r->received_ns)
-        say(r, "received before the record before it");
+    if (check_time(r, e))
+        return -1;
     r->k_sequence = k->sequence;
     r->received_ns = k->received_ns;
     memcpy(r->k_hash, r->record.k_hash, HASH_BYTES);
+    return 0;
 }
 
 static struct last_of_writer *last_of(struct records *r, struct err *e)
@@ -70,6 +87,24 @@ static struct last_of_writer *last_of(struct records *r, struct err *e)
     *last = (struct last_of_writer){0};
     memcpy(last->writer, writer, UID_BYTES);
     return last;
+}
+
+/* A copy arrives in whatever order, so what it must be is: vouched for by the keeper
+ * that it names, and here once. */
+static int check_copy(struct records *r, struct err *e)
+{
+    struct err why = ERR_INIT;
+    struct record_k origin;
+    const uint8_t *id = r->record.id;
+    if (record_origin_decode(&r->record.k.origin, id, &origin, &why))
+        say(r, why.msg);
+    for (size_t at = 0; at < r->copies.len; at += ID_BYTES)
+        if (memcmp(r->copies.data + at, id, ID_BYTES) == 0) {
+            say(r, "the same snapshot was copied before");
+            return 0;
+        }
+    buf_put(&r->copies, id, ID_BYTES);
+    return buf_check(&r->copies, "checking copies", e);
 }
 
 static int check_writer_chain(struct records *r, struct err *e)
@@ -171,12 +206,14 @@ static int check_record(struct records *r, uint64_t sequence, struct err *e)
         return damage_note(&c->damage, r->name, &why, e);
     }
     c->stats.bytes_read += r->record.bytes.len;
-    check_keeper_chain(r);
+    if (check_keeper_chain(r, e))
+        return -1;
     if (revoked_refuses(&r->revoked, r->record.w.writer, sequence)) {
         say(r, REFUSED_RECORD);
         return 0;
     }
-    return check_session(r, e) || check_writer_chain(r, e) || check_refs(r, e) ? -1 : 0;
+    int rc = r->record.k.copied ? check_copy(r, e) : check_writer_chain(r, e);
+    return rc || check_session(r, e) || check_refs(r, e) ? -1 : 0;
 }
 
 int check_records(struct check *c, struct err *e)
@@ -189,5 +226,6 @@ int check_records(struct check *c, struct err *e)
     record_done(&r.record);
     revoked_done(&r.revoked);
     mem_free(r.last);
+    buf_done(&r.copies);
     return rc;
 }

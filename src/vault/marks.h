@@ -64,6 +64,10 @@ MUST_CHECK int check_marks(struct check *c, struct err *e);
 /* rules.c: the rules of all generations, one by one; `e` is filled where one is bad. */
 MUST_CHECK int rules_check(struct vault *v, struct damage *d, struct err *e);
 /* witness.c */
+/* Whether a person confirmed a clock that stood at `now_ns` or before, when there was
+ * a record received at `received_ns` or later: so that one was wrong. */
+MUST_CHECK int witness_settles(struct vault *v, int64_t received_ns, int64_t now_ns, bool *out,
+                               struct err *e);
 MUST_CHECK int witnesses_check(struct vault *v, struct damage *d, struct err *e);
 
 #endif

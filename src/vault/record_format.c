@@ -15,7 +15,8 @@ static const char record_magic[8] = "abri.SNP";
 
 void record_head_put(struct buf *out, const struct record_head *h)
 {
-    object_head_put(out, record_magic);
+    buf_put(out, record_magic, sizeof record_magic);
+    buf_put_u32(out, h->k_len == RECORD_COPIED_BYTES ? RECORD_FORMAT : 1);
     buf_put_u32(out, h->w_len);
     buf_put_u32(out, h->k_len);
     buf_put_u32(out, h->r_len);
@@ -25,14 +26,16 @@ int record_head_decode(const uint8_t *p, size_t len, uint64_t total_len, struct 
                        struct err *e)
 {
     struct cursor c = cursor_of(p, len);
-    if (object_head_check(&c, record_magic, "a snapshot record", e))
+    uint32_t version;
+    if (object_head_versions(&c, record_magic, RECORD_FORMAT, &version, "a snapshot record", e))
         return -1;
     struct record_head h = {.w_len = cursor_u32(&c)};
     h.k_len = cursor_u32(&c);
     h.r_len = cursor_u32(&c);
     if (cursor_check(&c, false, "record", e))
         return -1;
-    if (h.w_len > RECORD_WRITER_MAX || h.k_len != RECORD_KEEPER_BYTES || h.r_len > RECORD_REFS_MAX)
+    uint32_t k_len = version == RECORD_FORMAT ? RECORD_COPIED_BYTES : RECORD_KEEPER_BYTES;
+    if (h.w_len > RECORD_WRITER_MAX || h.k_len != k_len || h.r_len > RECORD_REFS_MAX)
         return err_set(e, ERR_DAMAGED, "record: impossible lengths");
     if (total_len != (uint64_t)RECORD_HEAD_BYTES + h.w_len + h.k_len + h.r_len)
         return err_set(e, ERR_DAMAGED, "record: not as long as it says");
@@ -120,31 +123,57 @@ bool record_w_is_signed(const uint8_t *p, size_t len, const uint8_t writer_pk[SI
 
 /* ---- K -------------------------------------------------------------------------- */
 
+#define K_COMMON 80u /* what K and a copy's K begin with */
+
 void record_k_put(struct buf *out, const struct record_k *k, const struct sign_key *keeper)
 {
-    uint8_t bytes[RECORD_KEEPER_BYTES];
+    uint8_t bytes[RECORD_COPIED_BYTES];
+    size_t len = K_COMMON;
     put_u64(bytes, k->sequence);
     put_u64(bytes + 8, (uint64_t)k->received_ns);
     memcpy(bytes + 16, k->previous, HASH_BYTES);
     memcpy(bytes + 48, k->snapshot, ID_BYTES);
-    sign_make(keeper, "received", bytes, 80, bytes + 80);
-    buf_put(out, bytes, sizeof bytes);
+    if (k->copied) {
+        memcpy(bytes + len, k->origin.keeper_pk, SIGN_PUBLIC_BYTES);
+        memcpy(bytes + len + SIGN_PUBLIC_BYTES, k->origin.k, RECORD_KEEPER_BYTES);
+        len += SIGN_PUBLIC_BYTES + RECORD_KEEPER_BYTES;
+    }
+    sign_make(keeper, "received", bytes, len, bytes + len);
+    buf_put(out, bytes, len + SIGN_BYTES);
 }
 
 int record_k_decode(const uint8_t *p, size_t len, struct record_k *out, struct err *e)
 {
-    if (len != RECORD_KEEPER_BYTES)
+    if (len != RECORD_KEEPER_BYTES && len != RECORD_COPIED_BYTES)
         return err_set(e, ERR_DAMAGED, "record: the keeper's part has %zu bytes", len);
-    out->sequence = get_u64(p);
-    out->received_ns = (int64_t)get_u64(p + 8);
+    *out = (struct record_k){.sequence = get_u64(p),
+                             .received_ns = (int64_t)get_u64(p + 8),
+                             .copied = len == RECORD_COPIED_BYTES};
     memcpy(out->previous, p + 16, HASH_BYTES);
     memcpy(out->snapshot, p + 48, ID_BYTES);
+    if (out->copied) {
+        memcpy(out->origin.keeper_pk, p + K_COMMON, SIGN_PUBLIC_BYTES);
+        memcpy(out->origin.k, p + K_COMMON + SIGN_PUBLIC_BYTES, RECORD_KEEPER_BYTES);
+    }
     return 0;
 }
 
 bool record_k_is_signed(const uint8_t *p, size_t len, const uint8_t keeper_pk[SIGN_PUBLIC_BYTES])
 {
-    return len == RECORD_KEEPER_BYTES && sign_verify(keeper_pk, "received", p, 80, p + 80);
+    return (len == RECORD_KEEPER_BYTES || len == RECORD_COPIED_BYTES) &&
+           sign_verify(keeper_pk, "received", p, len - SIGN_BYTES, p + len - SIGN_BYTES);
+}
+
+int record_origin_decode(const struct record_origin *o, const uint8_t snapshot[ID_BYTES],
+                         struct record_k *out, struct err *e)
+{
+    if (record_k_decode(o->k, sizeof o->k, out, e))
+        return -1;
+    if (memcmp(out->snapshot, snapshot, ID_BYTES) != 0)
+        return err_set(e, ERR_DAMAGED, "record: its origin is about another snapshot");
+    if (!record_k_is_signed(o->k, sizeof o->k, o->keeper_pk))
+        return err_set(e, ERR_DAMAGED, "record: its origin's signature does not match");
+    return 0;
 }
 
 /* ---- name ------------------------------------------------------------------------ */

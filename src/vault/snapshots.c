@@ -19,6 +19,7 @@
 #include "vault/marks.h"
 #include "vault/record_read.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* What a writer's newest trusted record, so far, says about the one before. */
@@ -72,6 +73,20 @@ static int copy_tags(const struct record_w *w, struct snapshot *s, struct err *e
     return 0;
 }
 
+/* Our keeper has verified and signed what the other said. */
+static void copy_origin(const struct record *r, struct snapshot *s)
+{
+    struct record_k origin;
+    s->dated_ns = s->received_ns;
+    s->copied = r->k.copied;
+    if (!s->copied || record_k_decode(r->k.origin.k, sizeof r->k.origin.k, &origin, NULL))
+        return;
+    memcpy(s->origin_keeper, r->k.origin.keeper_pk, SIGN_PUBLIC_BYTES);
+    s->origin_seq = origin.sequence;
+    if (origin.received_ns < s->received_ns)
+        s->dated_ns = origin.received_ns;
+}
+
 int snapshot_of_record(const struct record *r, struct snapshot *out, struct err *e)
 {
     const struct record_w *w = &r->w;
@@ -95,6 +110,7 @@ int snapshot_of_record(const struct record *r, struct snapshot *out, struct err 
     memcpy(s.machine, w->machine, w->machine_len);
     memcpy(s.root_id, w->root_id, ID_BYTES);
     memcpy(s.refs_hash, w->refs_hash, HASH_BYTES);
+    copy_origin(r, &s);
     s.root = mem_dup(w->root, w->root_len);
     if (!s.root)
         return err_no_memory(e, "a snapshot's root");
@@ -218,6 +234,14 @@ int records_trusted(struct vault *v, struct snapshot_list *out, struct damage *d
 
 /* ---- with their marks ------------------------------------------------------------------------ */
 
+static int by_date(const void *x, const void *y)
+{
+    const struct snapshot *a = x, *b = y;
+    if (a->dated_ns != b->dated_ns)
+        return a->dated_ns < b->dated_ns ? -1 : 1;
+    return a->seq < b->seq ? -1 : a->seq > b->seq;
+}
+
 int vault_snapshots_all(struct vault *v, struct snapshot_list *out, vault_damage *damaged,
                         void *arg, struct err *e)
 {
@@ -234,6 +258,8 @@ int vault_snapshots_all(struct vault *v, struct snapshot_list *out, vault_damage
         snapshot_list_done(&list);
         return -1;
     }
+    if (list.count)
+        qsort(list.items, list.count, sizeof *list.items, by_date);
     *out = list;
     return 0;
 }
@@ -283,6 +309,7 @@ void snapshot_for_policy(const struct snapshot *s, struct policy_snapshot *out)
     *out = (struct policy_snapshot){
         .sequence = s->seq,
         .received_ns = s->received_ns,
+        .dated_ns = s->dated_ns,
         .group = s->group,
         .machine = s->machine,
         .tags = (const char(*)[256])s->tags,

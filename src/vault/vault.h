@@ -240,6 +240,11 @@ struct snapshot {
     uint8_t id[ID_BYTES];
     uint64_t seq;        /* given by the keeper, ascending */
     int64_t received_ns; /* by the keeper's clock */
+    int64_t dated_ns;    /* when a keeper first received it, never later: what people and rules
+                            go by. Differs for copies */
+    bool copied;         /* from another vault of its family: */
+    uint8_t origin_keeper[SIGN_PUBLIC_BYTES];
+    uint64_t origin_seq; /* which that keeper gave it */
     int64_t client_time_ns;
     uint8_t writer[UID_BYTES];
     uint8_t session[UID_BYTES]; /* whose key sealed the root */
@@ -265,7 +270,7 @@ struct snapshot {
 };
 
 struct snapshot_list {
-    struct snapshot *items; /* ascending by seq */
+    struct snapshot *items; /* ascending by dated_ns, then by seq */
     size_t count;
 };
 void snapshot_list_done(struct snapshot_list *l);

@@ -6,7 +6,7 @@
  * W1 A witness is written only of a reading that was trusted, or that a person
  *    confirmed. So a false clock cannot make itself believed by being asked
  *    again, and needs nobody once it is right again.
- * W2 Witnesses are numbered; only old ones go, never the last confirmed one.
+ * W2 Witnesses are numbered; only old ones go, never a confirmed one.
  * W3 A witness that cannot be read counts against the clock until a person
  *    confirms it, which settles all witnesses of lower numbers.
  */
@@ -111,6 +111,21 @@ int witnesses_check(struct vault *v, struct damage *d, struct err *e)
     return read_witnesses(v, &all, d, e);
 }
 
+int witness_settles(struct vault *v, int64_t received_ns, int64_t now_ns, bool *out, struct err *e)
+{
+    CLEANUP(evidence_done) struct evidence all = {0};
+    struct damage d = {0};
+    if (read_witnesses(v, &all, &d, e))
+        return -1;
+    *out = false;
+    for (size_t i = 0; i < all.count && !*out; i++) {
+        const struct policy_witness *w = &all.items[i].witness;
+        *out = all.items[i].sound && w->confirmed && w->realtime_ns <= now_ns &&
+               w->received_ns >= received_ns;
+    }
+    return 0;
+}
+
 /* ---- evidence ---------------------------------------------------------------------------- */
 
 static int by_time(const void *x, const void *y)
@@ -187,13 +202,14 @@ static int judge(const struct evidence *v, const struct policy_witness *now,
 /* W2. What cannot be removed stays; the next run tries again. */
 static void thin_out(struct vault *v, const struct evidence *all)
 {
-    size_t confirmed = last_confirmed(all);
+    size_t last = last_confirmed(all);
     if (all->count < WITNESSES_MAX)
         return;
     for (size_t i = 0; i + WITNESSES_KEPT <= all->count; i++) {
+        const struct numbered *n = &all->items[i];
         char name[KEEPER_NAME_BYTES];
-        keeper_name("clock", all->items[i].number, name);
-        if (i != confirmed && (all->items[i].sound || i < confirmed))
+        keeper_name("clock", n->number, name);
+        if (n->sound ? !n->witness.confirmed : i < last)
             (void)!store_remove(v->store, name, NULL);
     }
 }

@@ -19,7 +19,7 @@ static int at_date(const struct snapshot_list *l, const char *spec, int64_t ns, 
                    struct err *e)
 {
     for (size_t i = l->count; i-- > 0;)
-        if (l->items[i].received_ns <= ns) {
+        if (l->items[i].dated_ns <= ns) {
             *index_out = i;
             return 0;
         }

@@ -50,7 +50,7 @@ static void count_snapshots(struct writer_listing *l, const struct snapshot_list
         for (size_t j = 0; j < l->count; j++)
             if (memcmp(all->items[i].writer, l->items[j].info.id, UID_BYTES) == 0) {
                 l->items[j].snapshots++;
-                l->items[j].latest_ns = all->items[i].received_ns;
+                l->items[j].latest_ns = all->items[i].dated_ns;
             }
 }
 

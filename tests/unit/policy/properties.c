@@ -29,6 +29,7 @@ static struct policy_snapshot random_snapshot(struct world *w, uint64_t *seed, s
     struct policy_snapshot s = {
         .sequence = i + 1,
         .received_ns = t,
+        .dated_ns = pick(seed, 4) ? t : t - (int64_t)pick(seed, (uint64_t)(90 * DAY)), /* a copy */
         .group = w->groups[pick(seed, 3)],
         .machine = machines[pick(seed, 2)],
         .tags = tags,
@@ -206,13 +207,11 @@ static void a_burst_evicts_nothing_before_its_floor(void **state)
     struct world w = {.clock.why = POLICY_CLOCK_TRUSTED, .floor_ns = 30 * DAY};
     struct policy_decision d[MAX + 1];
     w.rules.keep[POLICY_DAILY] = 7;
-    for (size_t i = 0; i < OLD + BURST; i++)
-        w.s[i] = (struct policy_snapshot){.sequence = i + 1,
-                                          .group = group,
-                                          .machine = "m",
-                                          .received_ns = i < OLD ? (int64_t)i * DAY
-                                                                 : (OLD - 1) * DAY +
-                                                                       (int64_t)(i - OLD) * HOUR};
+    for (size_t i = 0; i < OLD + BURST; i++) {
+        int64_t t = i < OLD ? (int64_t)i * DAY : (OLD - 1) * DAY + (int64_t)(i - OLD) * HOUR;
+        w.s[i] = (struct policy_snapshot){
+            .sequence = i + 1, .group = group, .machine = "m", .received_ns = t, .dated_ns = t};
+    }
     w.count = OLD + BURST;
     for (int day = 0; day < 60; day++) {
         w.clock.now_ns = (OLD + 1 + day) * DAY;

@@ -23,7 +23,8 @@ static void scene(struct scene *sc, const char *const *times, size_t count)
     *sc = (struct scene){.count = count, .clock = noon};
     for (size_t i = 0; i < count; i++)
         sc->s[i] = (struct policy_snapshot){
-            .sequence = i + 1, .received_ns = at(times[i]), .group = one_group, .machine = "web-1"};
+            .sequence = i + 1, .received_ns = at(times[i]), .dated_ns = at(times[i]),
+            .group = one_group, .machine = "web-1"};
     sc->clock.now_ns = count ? sc->s[count - 1].received_ns + DAY : DAY;
     sc->q = (struct policy_question){
         .snapshots = sc->s, .count = count, .rules = &sc->rules, .clock = &sc->clock};
@@ -164,13 +165,42 @@ static void within_counts_from_the_newest_not_from_now(void **state)
     expect_reasons(&sc, 3, "daily within 3d12h");
 }
 
+/* What came from another vault is as old as it was there, for the rules; for the
+ * floor it is as old as it is here. */
+static void copies_keep_their_dates(void **state)
+{
+    (void)state;
+    struct scene sc;
+    scene(&sc, week, WEEK);
+    int64_t arrived = sc.s[WEEK - 1].received_ns;
+    for (size_t i = 0; i < WEEK; i++)
+        sc.s[i].received_ns = arrived;
+    sc.clock.now_ns = arrived + DAY;
+    sc.rules.keep[POLICY_DAILY] = 3;
+    struct scene plain;
+    scene(&plain, week, WEEK);
+    plain.clock.now_ns = sc.clock.now_ns;
+    plain.rules.keep[POLICY_DAILY] = 3;
+    struct policy_decision a[WEEK], b[WEEK];
+    assert_int_equal(policy_decide(&sc.q, a, NULL), 0);
+    assert_int_equal(policy_decide(&plain.q, b, NULL), 0);
+    for (size_t i = 0; i < WEEK; i++)
+        assert_int_equal(a[i].keep, b[i].keep);
+    sc.q.floor_ns = 2 * DAY;
+    expect(&sc, "xxxxxxxx");
+    sc.clock.now_ns = arrived + 2 * DAY;
+    assert_int_equal(policy_decide(&sc.q, a, NULL), 0);
+    for (size_t i = 0; i < WEEK; i++)
+        assert_int_equal(a[i].keep, b[i].keep);
+}
+
 /* A record that a false clock dated must not make all others too old. */
 static void a_snapshot_of_the_future_takes_nobody_s_place(void **state)
 {
     (void)state;
     struct scene sc;
     scene(&sc, week, WEEK);
-    sc.s[7].received_ns = at("2036-01-01");
+    sc.s[7].received_ns = sc.s[7].dated_ns = at("2036-01-01");
     sc.clock.now_ns = at("2026-11-21");
     sc.rules.within[POLICY_EACH] = (struct policy_span){.days = 1};
     expect(&sc, "....xxxx");
@@ -362,6 +392,7 @@ int main(void)
         cmocka_unit_test(the_oldest_stays_until_the_number_is_filled),
         cmocka_unit_test(rules_add_up),
         cmocka_unit_test(within_counts_from_the_newest_not_from_now),
+        cmocka_unit_test(copies_keep_their_dates),
         cmocka_unit_test(a_snapshot_of_the_future_takes_nobody_s_place),
         cmocka_unit_test(tags_keep),
         cmocka_unit_test(protections_keep_what_rules_would_not),

@@ -190,6 +190,28 @@ static void the_keepers_time_does_not_go_back(void **state)
     world_close(&w);
 }
 
+/* Otherwise one record of a wrong day would date all that follow. */
+static void but_it_does_once_somebody_has_said_so(void **state)
+{
+    (void)state;
+    struct world w;
+    struct forgery f;
+    struct reports r;
+    struct record later = {0};
+    const int64_t future = INT64_C(1) << 62;
+    begin(&w);
+    forgery_begin(&w, 2, &f);
+    f.k.received_ns = future;
+    forgery_store(&w, &f, false);
+    assert_ok(vault_clock_confirm(w.v, e));
+    backup(&w, 0, 20, 23);
+    assert_ok(record_read(w.v, 4, &later, e));
+    assert_true(later.k.received_ns < future && later.k.received_ns > 0);
+    record_done(&later);
+    assert_int_equal(checked(&w, &r), 0);
+    world_close(&w);
+}
+
 static void check_sees_broken_chains(void **state)
 {
     (void)state;
@@ -226,6 +248,7 @@ int main(void)
         cmocka_unit_test(records_of_strangers_are_left_out),
         cmocka_unit_test(records_that_the_keeper_did_not_receive_are_left_out),
         cmocka_unit_test(the_keepers_time_does_not_go_back),
+        cmocka_unit_test(but_it_does_once_somebody_has_said_so),
         cmocka_unit_test(check_sees_broken_chains),
     };
     return cmocka_run_group_tests_name("vault/forged", tests, NULL, NULL);
