@@ -86,7 +86,7 @@ struct command {
 #define OPTION_AT(type, field) .offset = offsetof(struct type, field)
 #define OPTION_COUNT(table) (sizeof(table) / sizeof *(table))
 
-extern const struct command cmd_backup, cmd_cat, cmd_check, cmd_clock, cmd_diff, cmd_find, cmd_floor,
+extern const struct command cmd_backup, cmd_cat, cmd_check, cmd_clock, cmd_copy, cmd_diff, cmd_find, cmd_floor,
     cmd_forget, cmd_gc, cmd_help, cmd_hold, cmd_init, cmd_lock, cmd_ls, cmd_restore, cmd_snapshots,
     cmd_key, cmd_stats, cmd_tag, cmd_undelete, cmd_version, cmd_writer;
 extern const struct command cmd_config, cmd_doctor;
@@ -120,6 +120,9 @@ MUST_CHECK int cli_open(struct cli *c, struct access *out, struct err *e);
 MUST_CHECK int cli_open_reader(struct cli *c, struct access *out, struct err *e);
 /* The same, and may change keys and writers. */
 MUST_CHECK int cli_open_owner(struct cli *c, struct access *out, struct err *e);
+/* … of another vault than the one that the user works with. */
+MUST_CHECK int cli_open_owner_at(struct cli *c, const char *location, struct access *out,
+                                 struct err *e);
 
 /* ---- snapshots, without a key --------------------------------------------------------- */
 

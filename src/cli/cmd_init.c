@@ -2,11 +2,14 @@
 /* abri init: makes a vault, and this machine its first writer. */
 #include "cli/json_out.h"
 
+#include "base/mem.h"
+
 #include <string.h>
 
 struct init_args {
     const char *machine;
-    bool shared;
+    const char *replica_of, *new_passphrase_file;
+    bool shared, new_passphrase;
     uint64_t kdf_memory_mib, kdf_passes;
 };
 
@@ -16,6 +19,12 @@ static const struct option_spec options[] = {
     {.name = "shared", .kind = OPTION_FLAG, OPTION_AT(init_args, shared),
      .help = "let all writers of the vault share chunks: saves space among machines that trust "
              "each other, for they can then probe for each other's content"},
+    {.name = "replica-of", .kind = OPTION_TEXT, .arg = "VAULT", OPTION_AT(init_args, replica_of),
+     .help = "make an empty replica of that vault: with its keys and writers, and a keeper of its own"},
+    {.name = "new-passphrase", .kind = OPTION_FLAG, OPTION_AT(init_args, new_passphrase),
+     .help = "let another passphrase open the replica (ABRI_NEW_PASSPHRASE, or it is asked for)"},
+    {.name = "new-passphrase-file", .kind = OPTION_TEXT, .arg = "FILE",
+     OPTION_AT(init_args, new_passphrase_file), .help = "the same, read from this file"},
     {.name = "kdf-memory", .kind = OPTION_NUMBER, .arg = "MIB", .min = 1, .max = 4096,
      OPTION_AT(init_args, kdf_memory_mib),
      .help = "memory that each guess at the passphrase must cost (default: 64)"},
@@ -59,6 +68,47 @@ static void tell(struct cli *c, const char *location, const uint8_t id[UID_BYTES
     say_note(c, "without it the data is lost. Nobody can reset it, and there is no other way in.");
 }
 
+/* ---- replicas ------------------------------------------------------------------------ */
+
+static void tell_replica(struct cli *c, const char *location, const struct access *of,
+                         const struct init_args *a)
+{
+    char hex[2 * UID_BYTES + 1];
+    hex_encode(vault_get_info(of->vault)->id, UID_BYTES, hex);
+    if (c->global.json) {
+        json_t *o = json_object_of("initialized");
+        json_put_string(o, "id", hex);
+        json_put_string(o, "vault", location);
+        json_put_string(o, "replica_of", a->replica_of);
+        json_emit(c, stdout, o);
+        return;
+    }
+    say_note(c, "replica of vault %s made at %s; it is empty", hex, location);
+    say_note(c, "`abri -r %s copy --to %s` fills it", a->replica_of, location);
+}
+
+static int make_replica(struct cli *c, const struct init_args *a, const struct init_options *i,
+                        struct err *e)
+{
+    CLEANUP(access_close) struct access of = {0};
+    char text[PASSPHRASE_MAX];
+    struct replica_options o = {.location = i->location, .cost = i->cost};
+    bool own = a->new_passphrase || a->new_passphrase_file;
+    if (a->shared || a->machine)
+        return err_set(e, ERR_USAGE,
+                       "--replica-of takes over whether the vault is shared, and its machines: leave "
+                       "--shared and --machine out");
+    if (cli_open_owner_at(c, a->replica_of, &of, e) ||
+        (own && passphrase_ask_further(c, a->new_passphrase_file, text, e)))
+        return -1;
+    o.passphrase = own ? text : NULL;
+    int rc = work_init_replica(&of, &o, e);
+    seal_wipe(text, sizeof text);
+    if (rc == 0)
+        tell_replica(c, o.location, &of, a);
+    return rc;
+}
+
 static int run(struct cli *c, const void *args, const struct words *w, struct err *e)
 {
     const struct init_args *a = args;
@@ -70,8 +120,13 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
     if (a->kdf_passes)
         o.cost.passes = (uint32_t)a->kdf_passes;
     if (command_expect_words(&cmd_init, w, 0, 0, e) || cli_location(c, &o.location, e) ||
-        check_machine(a->machine, e) ||
-        work_init(&o, &c->dirs, passphrase_ask_new, c, id, e))
+        check_machine(a->machine, e))
+        return -1;
+    if (a->replica_of)
+        return make_replica(c, a, &o, e);
+    if (a->new_passphrase || a->new_passphrase_file)
+        return err_set(e, ERR_USAGE, "--new-passphrase is for a replica: see --replica-of");
+    if (work_init(&o, &c->dirs, passphrase_ask_new, c, id, e))
         return -1;
     tell(c, o.location, id);
     return 0;
@@ -87,10 +142,16 @@ const struct command cmd_init = {
         "\n"
         "The writer key adds snapshots and reads nothing, so that backups run unattended and a "
         "stolen machine does not open the vault. Restoring, listing names and full checks ask for "
-        "the passphrase. If it is lost, so is the data.",
+        "the passphrase. If it is lost, so is the data.\n"
+        "\n"
+        "With --replica-of, makes an empty replica of another vault, which needs that one's passphrase. The "
+        "replica opens with the same keys, keeps its own time, locks and rules, and is filled by `abri "
+        "copy`. The writers of the one may back up to the other, too.",
     .examples = {{"abri init --vault /mnt/disk/vault", "make a vault on a disk, asking for a passphrase"},
                  {"abri -r /srv/vault init --machine web1 --passphrase-file /root/pass",
-                  "the same from a script"}},
+                  "the same from a script"},
+                 {"abri -r /mnt/offsite/vault init --replica-of /mnt/vault",
+                  "a second place for the same snapshots"}},
     .options = options,
     .option_count = OPTION_COUNT(options),
     .args_bytes = sizeof(struct init_args),

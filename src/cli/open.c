@@ -13,12 +13,13 @@ int cli_open(struct cli *c, struct access *out, struct err *e)
     return access_open(location, out, e);
 }
 
-static int open_with_passphrase(struct cli *c, struct access *out, struct err *e)
+static int open_with_passphrase(struct cli *c, const char *location, struct access *out,
+                                struct err *e)
 {
     for (int attempt = 1;; attempt++) {
         struct access a = {0};
         c->prompted = false;
-        if (cli_open(c, &a, e))
+        if (access_open(location, &a, e))
             return -1;
         if (access_as_reader(&a, passphrase_ask, c, e) == 0) {
             *out = a;
@@ -31,10 +32,10 @@ static int open_with_passphrase(struct cli *c, struct access *out, struct err *e
     }
 }
 
-static int open_with_file(struct cli *c, struct access *out, struct err *e)
+static int open_with_file(struct cli *c, const char *location, struct access *out, struct err *e)
 {
     struct access a = {0};
-    if (cli_open(c, &a, e))
+    if (access_open(location, &a, e))
         return -1;
     struct recovery_key *k = recovery_key_new();
     int rc = k ? key_file_read(c->global.key_file, vault_get_info(a.vault)->id, k, e)
@@ -49,15 +50,22 @@ static int open_with_file(struct cli *c, struct access *out, struct err *e)
     return rc;
 }
 
-int cli_open_reader(struct cli *c, struct access *out, struct err *e)
+static int open_reader(struct cli *c, const char *location, struct access *out, struct err *e)
 {
-    return c->global.key_file ? open_with_file(c, out, e) : open_with_passphrase(c, out, e);
+    return c->global.key_file ? open_with_file(c, location, out, e)
+                              : open_with_passphrase(c, location, out, e);
 }
 
-int cli_open_owner(struct cli *c, struct access *out, struct err *e)
+int cli_open_reader(struct cli *c, struct access *out, struct err *e)
+{
+    const char *location;
+    return cli_location(c, &location, e) || open_reader(c, location, out, e) ? -1 : 0;
+}
+
+int cli_open_owner_at(struct cli *c, const char *location, struct access *out, struct err *e)
 {
     struct access a = {0};
-    if (cli_open_reader(c, &a, e))
+    if (open_reader(c, location, &a, e))
         return -1;
     if (access_as_owner(&a, e)) {
         access_close(&a);
@@ -65,4 +73,10 @@ int cli_open_owner(struct cli *c, struct access *out, struct err *e)
     }
     *out = a;
     return 0;
+}
+
+int cli_open_owner(struct cli *c, struct access *out, struct err *e)
+{
+    const char *location;
+    return cli_location(c, &location, e) || cli_open_owner_at(c, location, out, e) ? -1 : 0;
 }

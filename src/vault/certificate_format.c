@@ -143,6 +143,24 @@ int recipients_verify(const uint8_t *p, size_t len, const uint8_t vault[UID_BYTE
     return 0;
 }
 
+bool recipients_name(const uint8_t *p, size_t len, const uint8_t key[RECOVERY_PUBLIC_BYTES])
+{
+    struct cursor c = cursor_of(p, len);
+    (void)cursor_bytes(&c, OBJECT_HEAD_BYTES + UID_BYTES + 8);
+    uint32_t count = cursor_u32(&c);
+    for (uint32_t i = 0; i < count && i < RECIPIENTS_MAX; i++) {
+        const uint8_t *one = cursor_bytes(&c, RECIPIENT_BYTES);
+        if (one && memcmp(one, key, RECOVERY_PUBLIC_BYTES) == 0)
+            return true;
+    }
+    return false;
+}
+
+const uint8_t *key_wrapped(const uint8_t *p)
+{
+    return p + OBJECT_HEAD_BYTES + UID_BYTES + 1 + 4 + 4 + 16;
+}
+
 int key_verify(const uint8_t *p, size_t len, const uint8_t vault[UID_BYTES], struct err *e)
 {
     struct cursor c = cursor_of(p, len);

@@ -57,8 +57,13 @@ MUST_CHECK int revocation_decode(const uint8_t *p, size_t len,
 MUST_CHECK int recipients_verify(const uint8_t *p, size_t len, const uint8_t vault[UID_BYTES],
                                  uint64_t generation, const uint8_t owner_pk[SIGN_PUBLIC_BYTES],
                                  struct err *e);
+/* Of a list that verifies: whether it names the public key of a recovery key. */
+#define RECOVERY_PUBLIC_BYTES 32u
+bool recipients_name(const uint8_t *p, size_t len, const uint8_t key[RECOVERY_PUBLIC_BYTES]);
 /* keys/<id>: structure and hash. */
 MUST_CHECK int key_verify(const uint8_t *p, size_t len, const uint8_t vault[UID_BYTES],
                           struct err *e);
+/* Of one that verifies: the public half of what it wraps; borrowed. */
+const uint8_t *key_wrapped(const uint8_t *p);
 
 #endif

@@ -288,7 +288,7 @@ static int collect(struct gc *g, struct err *e)
     }
     if (g->o->progress)
         atomic_store(&g->o->progress->bytes_total, g->plan.copy_bytes);
-    if (gc_compact(g->v, &g->marks, &g->plan, &g->damage, g->o->progress, &g->r, e) ||
+    if (gc_compact(g->v, g->v, &g->marks, &g->plan, &g->damage, g->o->progress, &g->r, e) ||
         condemn(g, e))
         return -1;
     if (parity_sweep(g->v, e))

@@ -52,6 +52,13 @@ struct gc_marks {
     uint64_t snapshots, references;
 };
 void gc_marks_done(struct gc_marks *m);
+/* The same in three steps, for whoever chooses himself what is needed: every pack that
+ * is there and known; a pack's part of a reference set (ERR_DAMAGED if it cannot be
+ * so); and what has been moved. */
+MUST_CHECK int gc_marks_begin(struct vault *v, const struct condemned *condemned,
+                              struct gc_marks *out, struct err *e);
+MUST_CHECK int gc_marks_add(struct gc_marks *m, const struct refset_pack *r, struct err *e);
+MUST_CHECK int gc_marks_follow(struct vault *v, struct gc_marks *m, struct err *e);
 /* Reads all records but those in `gone` (sequences). `condemned`: packs that count
  * as condemned. */
 MUST_CHECK int gc_mark(struct vault *v, const struct condemned *condemned, const struct buf *gone,
@@ -74,12 +81,18 @@ void gc_plan_done(struct gc_plan *p);
 MUST_CHECK int gc_plan(struct vault *v, const struct gc_marks *m, const struct gc_options *o,
                        const struct buf *sessions, struct gc_plan *out, struct err *e);
 
+/* Sorts packs (places in marks.packs) as they are to be copied: what belongs together
+ * stands together. */
+MUST_CHECK int gc_order(struct vault *v, const struct gc_marks *m, uint32_t *packs, uint32_t count,
+                        struct err *e);
+
 /* ---- gc_compact.c --------------------------------------------------------------------- */
 
-/* Copies the needed frames of plan->copy into new packs, durably. A pack that
- * cannot be copied whole (a damaged frame) is taken out of the plan. */
-MUST_CHECK int gc_compact(struct vault *v, const struct gc_marks *m, struct gc_plan *plan,
-                          struct damage *d, struct progress *progress, struct gc_result *result,
-                          struct err *e);
+/* Copies the needed frames of plan->copy, packs of `from`, into new packs of `to`,
+ * durably; the two may be one vault. A pack that cannot be copied whole (a damaged
+ * frame) is taken out of the plan. */
+MUST_CHECK int gc_compact(struct vault *from, struct vault *to, const struct gc_marks *m,
+                          struct gc_plan *plan, struct damage *d, struct progress *progress,
+                          struct gc_result *result, struct err *e);
 
 #endif

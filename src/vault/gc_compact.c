@@ -25,7 +25,7 @@
 #define READ_BYTES  ((size_t)FRAME_SEALED_MAX + FRAME_HEADER_BYTES)
 
 struct compaction {
-    struct vault *v;
+    struct vault *from, *to;
     const struct gc_marks *m;
     struct damage *damage;
     struct progress *progress;
@@ -58,7 +58,7 @@ static const uint8_t *id_of(const void *owner, uint32_t frame)
 
 static int begin_pack(struct compaction *c, const struct pack_header *like, struct err *e)
 {
-    if (store_create(c->v->store, &c->object, e))
+    if (store_create(c->to->store, &c->object, e))
         return -1;
     c->header = *like;
     memset(c->header.session, 0, UID_BYTES); /* no session: docs/format/vault.md */
@@ -115,7 +115,7 @@ static int end_pack(struct compaction *c, struct err *e)
     }
     c->dirs[id[0]] = true;
     c->result->packs_written++;
-    return c->parity ? parity_put(c->v, id, e) : 0;
+    return c->parity ? parity_put(c->to, id, e) : 0;
 }
 
 static bool is_full(const struct compaction *c, size_t more)
@@ -267,11 +267,11 @@ static int copy_pack(struct compaction *c, const struct gc_pack *p, struct err *
 {
     struct source s = {.pack = p};
     struct err why = ERR_INIT;
-    int rc = pack_contents_read(c->v, p->id, &s.contents, &why);
+    int rc = pack_contents_read(c->from, p->id, &s.contents, &why);
     if (rc == 0 && s.contents.footer.count != p->frames)
         rc = err_set(&why, ERR_DAMAGED, "holds %u frames where the index has %u",
                      s.contents.footer.count, p->frames);
-    s.parity = parity_exists(c->v, p->id);
+    s.parity = parity_exists(c->from, p->id);
     if (rc == 0)
         rc = copy_frames(c, &s, &why);
     pack_contents_done(&s.contents);
@@ -302,13 +302,14 @@ static int copy_all(struct compaction *c, struct gc_plan *plan, struct err *e)
     }
     plan->copy_count = kept;
     c->result->packs_copied += kept;
-    return end_pack(c, e) || packs_sync(c->v, c->dirs, e) ? -1 : 0;
+    return end_pack(c, e) || packs_sync(c->to, c->dirs, e) ? -1 : 0;
 }
 
-int gc_compact(struct vault *v, const struct gc_marks *m, struct gc_plan *plan, struct damage *d,
-               struct progress *progress, struct gc_result *result, struct err *e)
+int gc_compact(struct vault *from, struct vault *to, const struct gc_marks *m,
+               struct gc_plan *plan, struct damage *d, struct progress *progress,
+               struct gc_result *result, struct err *e)
 {
-    struct compaction c = {.v = v, .m = m, .damage = d, .progress = progress, .result = result,
+    struct compaction c = {.from = from, .to = to, .m = m, .damage = d, .progress = progress, .result = result,
                            .ids = {.key = id_of}};
     if (!plan->copy_count)
         return 0;

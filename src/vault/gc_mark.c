@@ -109,7 +109,7 @@ static void mark_condemned(struct gc_marks *m, const struct condemned *condemned
 
 /* ---- records ------------------------------------------------------------------------ */
 
-static int merge(struct gc_marks *m, const struct refset_pack *r, struct err *e)
+int gc_marks_add(struct gc_marks *m, const struct refset_pack *r, struct err *e)
 {
     struct gc_pack *p = gc_marks_find(m, r->pack);
     if (!p && add_pack(m, r->pack, &p, e))
@@ -144,7 +144,7 @@ static int mark_refs(struct vault *v, struct gc_marks *m, const struct record *r
     if (record_read_refs(v, r->sequence, r->w.refs_hash, &refs, e))
         return -1;
     for (size_t i = 0; i < refs.count && rc == 0; i++)
-        rc = merge(m, &refs.packs[i], e);
+        rc = gc_marks_add(m, &refs.packs[i], e);
     refset_done(&refs);
     return rc;
 }
@@ -261,20 +261,39 @@ static void count_used(struct gc_marks *m)
     }
 }
 
-int gc_mark(struct vault *v, const struct condemned *condemned, const struct buf *gone,
-            struct damage *d, struct gc_marks *out, struct err *e)
+int gc_marks_begin(struct vault *v, const struct condemned *condemned, struct gc_marks *out,
+                   struct err *e)
 {
     struct gc_marks m = {.map = {.key = id_of}};
     struct listing l = {v, &m};
-    struct marking g = {.v = v, .m = &m, .damage = d};
-    int rc = store_list(v->store, "packs", list_pack, &l, e);
-    if (rc == 0)
-        mark_condemned(&m, condemned);
-    if (rc || mark_records(&g, gone, e) || follow_moved(v, &m, e)) {
+    if (store_list(v->store, "packs", list_pack, &l, e)) {
         gc_marks_done(&m);
         return -1;
     }
-    count_used(&m);
+    mark_condemned(&m, condemned);
+    *out = m;
+    return 0;
+}
+
+int gc_marks_follow(struct vault *v, struct gc_marks *m, struct err *e)
+{
+    if (follow_moved(v, m, e))
+        return -1;
+    count_used(m);
+    return 0;
+}
+
+int gc_mark(struct vault *v, const struct condemned *condemned, const struct buf *gone,
+            struct damage *d, struct gc_marks *out, struct err *e)
+{
+    struct gc_marks m;
+    if (gc_marks_begin(v, condemned, &m, e))
+        return -1;
+    struct marking g = {.v = v, .m = &m, .damage = d};
+    if (mark_records(&g, gone, e) || gc_marks_follow(v, &m, e)) {
+        gc_marks_done(&m);
+        return -1;
+    }
     *out = m;
     return 0;
 }

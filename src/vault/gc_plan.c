@@ -211,6 +211,26 @@ static int put_chosen(struct planning *p, struct err *e)
     return 0;
 }
 
+int gc_order(struct vault *v, const struct gc_marks *m, uint32_t *packs, uint32_t count,
+             struct err *e)
+{
+    static const struct buf nobody;
+    CLEANUP_FREE struct candidate *candidates = mem_array(count + 1, sizeof *candidates);
+    struct planning p = {.v = v, .m = m, .sessions = &nobody, .candidates = candidates};
+    if (!candidates)
+        return err_no_memory(e, "planning what is copied");
+    for (uint32_t i = 0; i < count; i++) {
+        add_candidate(&p, packs[i]);
+        if (p.count == i) /* its beginning cannot be read: whoever copies will see */
+            p.count++;
+    }
+    if (count)
+        qsort(candidates, count, sizeof *candidates, as_copied);
+    for (uint32_t i = 0; i < count; i++)
+        packs[i] = candidates[i].at;
+    return 0;
+}
+
 int gc_plan(struct vault *v, const struct gc_marks *m, const struct gc_options *o,
             const struct buf *sessions, struct gc_plan *out, struct err *e)
 {

@@ -27,6 +27,8 @@ size_t origins_first(const struct origins *o, const uint8_t id[ID_BYTES]);
 /* Of all packs that the last refresh found; sorted. A footer that cannot be read
  * is passed over: whoever checks says so. */
 MUST_CHECK int origins_load(struct vault *v, struct origins *out, struct err *e);
+/* Those of the last refresh, in v->origins (snapshot_refs.c). */
+MUST_CHECK int origins_ensure(struct vault *v, struct err *e);
 /* Adds to a reference set the frames to which its own have been moved. */
 MUST_CHECK int origins_resolve(struct vault *v, const struct origins *o, struct refset *r,
                                struct err *e);

@@ -66,6 +66,17 @@ static bool is_passed_over(const struct err *e)
     return e->cls == ERR_DAMAGED || e->cls == ERR_NOT_FOUND || e->cls == ERR_NEWER;
 }
 
+static int look_at(struct reception *p, uint64_t sequence, struct record *r, struct looking *l,
+                   struct err *e)
+{
+    struct err inner = ERR_INIT;
+    if (record_read(p->vault, sequence, r, &inner))
+        return is_passed_over(&inner) ? 0 : err_give(e, &inner);
+    if (p->arrived)
+        buf_put(p->arrived, r->id, ID_BYTES);
+    return look_back(p, r, l, e);
+}
+
 /* From the newest record back, as far as needed, but not behind what was seen. */
 int reception_update(struct reception *p, struct err *e)
 {
@@ -75,13 +86,8 @@ int reception_update(struct reception *p, struct err *e)
     if (record_list(p->vault, &all, e))
         return -1;
     int rc = 0;
-    for (size_t i = all.count; !rc && !(l.keeper && l.writer) && i-- > 0;) {
-        struct err inner = ERR_INIT;
-        if (record_read(p->vault, all.items[i], &r, &inner) == 0)
-            rc = look_back(p, &r, &l, e);
-        else if (!is_passed_over(&inner))
-            rc = err_give(e, &inner);
-    }
+    for (size_t i = all.count; !rc && (p->arrived || !(l.keeper && l.writer)) && i-- > 0;)
+        rc = look_at(p, all.items[i], &r, &l, e);
     if (!rc && all.count)
         p->newest = all.items[all.count - 1];
     record_done(&r);

@@ -22,6 +22,7 @@ struct reception {
     int64_t received_ns;
     uint8_t w_id[ID_BYTES]; /* of the writer's last record that is no copy */
     uint64_t w_sequence;
+    struct buf *arrived; /* NULL, or gets the ids of all that came since the last update */
 };
 /* Loads the keeper's key. `writer` is borrowed. */
 MUST_CHECK int reception_begin(struct reception *r, struct vault *v, const uint8_t *writer,

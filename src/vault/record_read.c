@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "vault/refset_format.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,24 +115,33 @@ static int read_refs(struct store_reader *o, struct buf *out, struct err *e)
                       e);
 }
 
-int record_read_refs(struct vault *v, uint64_t sequence, const uint8_t refs_hash[HASH_BYTES],
-                     struct refset *out, struct err *e)
+int record_read_refs_bytes(struct vault *v, uint64_t sequence,
+                           const uint8_t refs_hash[HASH_BYTES], struct buf *out, struct err *e)
 {
     char name[RECORD_NAME_BYTES];
     uint8_t hash[HASH_BYTES];
     struct store_reader *o = NULL;
-    CLEANUP(buf_done) struct buf b = {0};
     record_name(sequence, name);
     if (store_open(v->store, name, &o, e))
         return -1;
-    int rc = read_refs(o, &b, e);
+    int rc = read_refs(o, out, e);
     store_reader_close(o);
     if (rc)
         return err_wrap(e, "%s", name);
-    hash_bytes(b.data, b.len, hash);
+    hash_bytes(out->data, out->len, hash);
     if (memcmp(hash, refs_hash, HASH_BYTES) != 0)
         return err_set(e, ERR_DAMAGED, "%s: the reference set is damaged", name);
-    return refset_decode(b.data, b.len, out, e) ? err_wrap(e, "%s", name) : 0;
+    return 0;
+}
+
+int record_read_refs(struct vault *v, uint64_t sequence, const uint8_t refs_hash[HASH_BYTES],
+                     struct refset *out, struct err *e)
+{
+    CLEANUP(buf_done) struct buf b = {0};
+    if (record_read_refs_bytes(v, sequence, refs_hash, &b, e))
+        return -1;
+    return refset_decode(b.data, b.len, out, e) ? err_wrap(e, "snapshots/%016" PRIx64, sequence)
+                                                : 0;
 }
 
 /* ---- list -------------------------------------------------------------------------- */

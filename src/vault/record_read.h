@@ -29,10 +29,15 @@ void record_done(struct record *r);
 MUST_CHECK int record_verify_keeper(struct vault *v, const struct record *r, struct err *e);
 MUST_CHECK int record_verify_writer(struct vault *v, const struct record *r, struct err *e);
 
-/* The bytes of R; ERR_DAMAGED unless they hash to `refs_hash`. */
+/* The reference set; ERR_DAMAGED unless its bytes hash to `refs_hash`. */
 MUST_CHECK int record_read_refs(struct vault *v, uint64_t sequence,
                                 const uint8_t refs_hash[HASH_BYTES], struct refset *out,
                                 struct err *e);
+
+/* The same, not decoded; `out` is empty. */
+MUST_CHECK int record_read_refs_bytes(struct vault *v, uint64_t sequence,
+                                      const uint8_t refs_hash[HASH_BYTES], struct buf *out,
+                                      struct err *e);
 
 struct sequences {
     uint64_t *items; /* ascending */

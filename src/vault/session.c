@@ -46,8 +46,8 @@ static int check_envelope(struct vault *v, const uint8_t *session, struct err *e
     return err_wrap(e, "a session's key must be stored before the session begins");
 }
 
-static int take_lease(struct vault *v, const uint8_t *session, struct store_lease **out,
-                      struct err *e)
+int session_lease_take(struct vault *v, const uint8_t session[UID_BYTES], struct store_lease **out,
+                       struct err *e)
 {
     char name[sizeof SESSION_LEASE + 2 * UID_BYTES] = SESSION_LEASE;
     hex_encode(session, UID_BYTES, name + sizeof SESSION_LEASE - 1);
@@ -58,7 +58,7 @@ static int take_lease(struct vault *v, const uint8_t *session, struct store_leas
 static int enter(struct vault *v, const uint8_t *session, struct store_lease **out, struct err *e)
 {
     struct store_lease *l = NULL;
-    if (check_envelope(v, session, e) || take_lease(v, session, &l, e))
+    if (check_envelope(v, session, e) || session_lease_take(v, session, &l, e))
         return -1;
     if (vault_refresh(v, NULL, NULL, e)) {
         store_lease_drop(l);

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static int load_origins(struct vault *v, struct err *e)
+int origins_ensure(struct vault *v, struct err *e)
 {
     if (index_ensure(v, e))
         return -1;
@@ -26,7 +26,7 @@ int vault_snapshot_refs(struct vault *v, const struct snapshot *s, struct refset
                         struct err *e)
 {
     struct refset r;
-    if (load_origins(v, e) || record_read_refs(v, s->seq, s->refs_hash, &r, e))
+    if (origins_ensure(v, e) || record_read_refs(v, s->seq, s->refs_hash, &r, e))
         return -1;
     if (origins_resolve(v, &v->origins, &r, e)) {
         refset_done(&r);

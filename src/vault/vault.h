@@ -55,6 +55,11 @@ typedef int vault_fill(void *arg, struct vault *v, struct err *e);
  * ERR_EXISTS if the store already holds a vault. */
 MUST_CHECK int vault_create(struct store *s, struct vault_info *info, const struct sign_key *owner,
                             vault_fill *fill, void *arg, struct err *e);
+/* The same, but a replica of the vault that `info` describes: its id, its owner, its
+ * chunking; a keeper of its own. What one has, the other can take over without a key. */
+MUST_CHECK int vault_create_replica(struct store *s, struct vault_info *info,
+                                const struct sign_key *owner, vault_fill *fill, void *arg,
+                                struct err *e);
 /* The names at the top that a creation which was cut short may leave; ends
  * with NULL. For store_dir_create. */
 extern const char *const vault_unfinished[];
@@ -242,7 +247,7 @@ struct snapshot {
     int64_t received_ns; /* by the keeper's clock */
     int64_t dated_ns;    /* when a keeper first received it, never later: what people and rules
                             go by. Differs for copies */
-    bool copied;         /* from another vault of its family: */
+    bool copied;         /* from a replica: */
     uint8_t origin_keeper[SIGN_PUBLIC_BYTES];
     uint64_t origin_seq; /* which that keeper gave it */
     int64_t client_time_ns;
@@ -347,6 +352,46 @@ struct gc_result {
 MUST_CHECK int vault_gc(struct vault *v, const struct gc_options *o, struct gc_result *out,
                         struct err *e);
 
+/* ---- replicas ---------------------------------------------------------------------
+
+ * Vaults of one id and one owner, each with its keeper (docs/decisions/0015).
+ * Everything but what a keeper says is valid in all of them as it is, so it is
+ * copied sealed, without a key. */
+
+/* ERR_USAGE if they are not replicas of one vault, or are one and the same. */
+MUST_CHECK int vault_check_replicas(const struct vault *a, const struct vault *b, struct err *e);
+
+typedef void vault_refused(void *arg, const struct snapshot *s, const char *why);
+
+struct vault_copy_options {
+    bool dry_run;
+    bool no_parity;        /* packs that come whole get none */
+    vault_damage *damaged; /* an object of `from` that is damaged */
+    vault_refused *refused; /* a snapshot that is not copied, and why */
+    void (*copied)(void *arg, const struct snapshot *s); /* or would be */
+    void *arg;
+    struct progress *progress; /* bytes of packs */
+};
+struct vault_copy_result {
+    uint64_t copied, present, refused; /* snapshots */
+    uint64_t objects;                  /* certificates, lists, keys, sessions that were new */
+    uint64_t packs_whole, packs_made;  /* came as they are; were made of single frames */
+    uint64_t bytes;                    /* of packs written; with dry_run an estimate */
+    uint64_t revoked_elsewhere; /* writers that `from` refuses and `to` does not: only an owner
+                                   can revoke them there */
+};
+/* Certificates, lists of recipients, wrapped keys and sessions' keys alone; counts those
+ * that were new. For a replica that is being made. */
+MUST_CHECK int vault_copy_objects(struct vault *from, struct vault *to, uint64_t *brought_out,
+                                  struct err *e);
+/* Copies snapshots of `from`, in the order given, with all that they need and `to`
+ * lacks. Each is there whole or not at all; one that `to` has already (in its trash,
+ * too) is passed over. What was brought before an error stays, and is not brought
+ * again. No backup, collection or copy at the same time is in its way. */
+MUST_CHECK int vault_copy(struct vault *from, struct vault *to, const struct snapshot *const *items,
+                          size_t count, const struct vault_copy_options *o,
+                          struct vault_copy_result *out, struct err *e);
+
 /* ---- the life of a snapshot -----------------------------------------------------
  *
  * The keeper's side: none of this needs a key of the customer. What is said about a
@@ -403,7 +448,6 @@ struct vault_forgotten {
     size_t refused;   /* reported through `refused` */
     int64_t until_ns; /* when their window ends */
 };
-typedef void vault_refused(void *arg, const struct snapshot *s, const char *why);
 /* Moves snapshots to the trash. Whatever the caller decided, it refuses each one that
  * is locked, held, doubtful, under the floor, or in the trash already; and
  * everything (ERR_READ_ONLY) if the clock is not trusted. What became protected while

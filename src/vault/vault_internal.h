@@ -178,6 +178,12 @@ bool revoked_refuses(const struct revoked *r, const uint8_t writer[UID_BYTES], u
 /* ERR_NO_KEY if the writer was revoked. */
 MUST_CHECK int revoked_check(struct vault *v, const uint8_t writer[UID_BYTES], struct err *e);
 
+/* ---- session.c ------------------------------------------------------------------------- */
+
+/* What tells a collection that a session, or whoever acts as one, is under way. */
+MUST_CHECK int session_lease_take(struct vault *v, const uint8_t session[UID_BYTES],
+                                  struct store_lease **out, struct err *e);
+
 /* ---- scope.c ---------------------------------------------------------------------------- */
 
 /* Immutable once made, so any thread may ask. */

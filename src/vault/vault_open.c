@@ -133,11 +133,20 @@ static int fill_with(struct store *s, const struct vault_info *info, vault_fill 
 int vault_create(struct store *s, struct vault_info *info, const struct sign_key *owner,
                  vault_fill *fill, void *arg, struct err *e)
 {
+    struct vault_info fresh = *info;
+    if (random_bytes(fresh.id, UID_BYTES, e) || vault_create_replica(s, &fresh, owner, fill, arg, e))
+        return -1;
+    *info = fresh;
+    return 0;
+}
+
+int vault_create_replica(struct store *s, struct vault_info *info, const struct sign_key *owner,
+                     vault_fill *fill, void *arg, struct err *e)
+{
     struct vault_info made = *info;
     struct sign_key keeper = {0};
     uint8_t bytes[CONFIG_BYTES];
-    if (check_absent(s, e) || remove_leftovers(s, e) || random_bytes(made.id, UID_BYTES, e) ||
-        keeper_make(s, &keeper, e))
+    if (check_absent(s, e) || remove_leftovers(s, e) || keeper_make(s, &keeper, e))
         return -1;
     memcpy(made.keeper_pk, keeper.public_key, SIGN_PUBLIC_BYTES);
     sign_key_done(&keeper);

@@ -79,6 +79,27 @@ MUST_CHECK int work_init_in(struct store *s, const struct init_options *o,
                             const struct work_dirs *dirs, work_ask *ask, void *arg,
                             uint8_t vault_id_out[UID_BYTES], struct err *e);
 
+/* ---- replicas ----------------------------------------------------------------------------- */
+
+struct replica_options {
+    const char *location;   /* a new or empty directory */
+    const char *passphrase; /* of its own, NUL-terminated; NULL: those of the other's keys */
+    struct kdf_cost cost;   /* for that one */
+};
+/* Makes an empty replica of the vault that `of` opened as its owner: with the same
+ * recipients and writers, and a keeper of its own. */
+MUST_CHECK int work_init_replica(struct access *of, const struct replica_options *o,
+                                 struct err *e);
+
+/* Copies snapshots, and the tags that they have now (vault_copy). Needs no key. */
+MUST_CHECK int work_copy(struct access *from, struct access *to,
+                         const struct snapshot *const *items, size_t count,
+                         const struct vault_copy_options *o, struct vault_copy_result *out,
+                         struct err *e);
+/* Keeps those that are newer than all of their group in `there`; how many. */
+size_t work_copy_newer(const struct snapshot_list *there, const struct snapshot **items,
+                       size_t count);
+
 /* ---- backup -------------------------------------------------------------------------- */
 
 /* A file whose content comes from a descriptor, of whatever length. */
