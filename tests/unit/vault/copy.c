@@ -241,6 +241,43 @@ static void moved_frames_arrive(void **state)
     world_close(&early);
 }
 
+/* The few frames are in a pack that their record does not know, among many others. */
+static void a_part_of_a_pack_of_moved_frames_comes_alone(void **state)
+{
+    (void)state;
+    struct kept few = {0};
+    struct kept all = keep(&a, 0, 0, 200);
+    struct session *s = session_start(&a, 0, 4096);
+    for (uint64_t n = 2; n < 200; n += 40) { /* of the even ones, that are moved */
+        assert_int_equal(chunk_put(s, n, FRAME_DATA, NULL), 0);
+        few.has[n] = true;
+    }
+    commit(&a, s, 0);
+    session_end(s);
+    kept_newest(a.v, &few);
+    struct kept half = {0};
+    s = session_start(&a, 0, 4096);
+    for (uint64_t n = 0; n < 200; n += 2) {
+        assert_int_equal(chunk_put(s, n, n % 4 ? FRAME_DATA : FRAME_META, NULL), 0);
+        half.has[n] = true;
+    }
+    commit(&a, s, 0);
+    session_end(s);
+    kept_newest(a.v, &half);
+    expire(&a, &all);
+    assert_true(collect(&a).packs_removed > 0);
+    struct events ev = {0};
+    struct vault_copy_result r;
+    assert_ok(copy_try(&a, &b, 0, false, &ev, &r, e));
+    assert_int_equal(r.copied, 1);
+    assert_true(r.packs_made > 0);
+    assert_kept(b.v, &few);
+    assert_sound(b.v);
+    (void)copy(&a, &b);
+    assert_kept(b.v, &half);
+    assert_sound(b.v);
+}
+
 static void a_copy_of_a_copy_says_who_had_it_first(void **state)
 {
     (void)state;
@@ -346,6 +383,64 @@ static void records_that_are_not_signed_do_not_arrive(void **state)
     assert_int_equal(there.count, 0);
     snapshot_list_done(&l);
     snapshot_list_done(&there);
+}
+
+/* What another keeper is said to have said is verified, and stays verifiable. */
+static void a_false_origin_is_noticed(void **state)
+{
+    (void)state;
+    struct sign_key keeper;
+    struct record r = {0};
+    struct reports found = {0};
+    struct vault_check_stats stats;
+    CLEANUP(buf_done) struct buf k = {0};
+    (void)keep(&a, 0, 0, 10);
+    (void)copy(&a, &b);
+    assert_ok(record_read(b.v, 1, &r, e));
+    assert_ok(keeper_load(b.v, &keeper, e));
+    r.k.origin.k[8] ^= 1; /* when it was received */
+    record_k_put(&k, &r.k, &keeper);
+    sign_key_done(&keeper);
+    size_t len;
+    uint8_t *p = object_bytes(b.store, "snapshots/0000000000000001", &len);
+    memcpy(p + RECORD_HEAD_BYTES + r.head.w_len, k.data, k.len);
+    object_replace(b.store, "snapshots/0000000000000001", p, len);
+    mem_free(p);
+    record_done(&r);
+    world_reopen(&b);
+    assert_ok(vault_check(b.v, report, &found, &stats, e));
+    assert_int_equal(found.count, 1);
+    assert_non_null(strstr(found.message, "origin"));
+    struct world c;
+    struct events ev = {0};
+    struct vault_copy_result result;
+    replica(&b, &c);
+    assert_ok(copy_try(&b, &c, SIZE_MAX, false, &ev, &result, e));
+    assert_int_equal(result.refused, 1);
+    world_close(&c);
+}
+
+static void records_of_another_keeper_do_not_arrive(void **state)
+{
+    (void)state;
+    struct record r = {0};
+    struct events ev = {0};
+    struct vault_copy_result result;
+    struct vault_copy_options o = {.refused = on_refused, .arg = &ev};
+    struct world c;
+    (void)keep(&a, 0, 0, 10);
+    (void)copy(&a, &b);
+    struct snapshot_list l = list_of(&b);
+    const struct snapshot *one = &l.items[0];
+    assert_ok(record_read(b.v, 1, &r, e));
+    replica(&b, &c);
+    flip(&b, "snapshots/0000000000000001", RECORD_HEAD_BYTES + r.head.w_len + 8);
+    assert_ok(vault_copy(b.v, c.v, &one, 1, &o, &result, e));
+    assert_int_equal(result.refused, 1);
+    assert_non_null(strstr(ev.why, "keeper"));
+    record_done(&r);
+    snapshot_list_done(&l);
+    world_close(&c);
 }
 
 static void a_session_without_its_key_does_not_arrive(void **state)
@@ -517,6 +612,18 @@ static bool cut_at(uint64_t at, bool crash, enum store_cut how, uint64_t seed)
     return reached;
 }
 
+/* The power goes when everything has been said to be done. */
+static void what_was_copied_is_durable(void **state)
+{
+    (void)state;
+    struct store *after;
+    prepare_cuts();
+    (void)copy(&a, &b);
+    assert_ok(store_mem_power_cut(b.store, 0, STORE_CUT_LOST, &after, e));
+    assert_goes_on(after);
+    store_close(after);
+}
+
 static void any_step_may_fail(void **state)
 {
     (void)state;
@@ -547,9 +654,11 @@ int main(void)
         T(a_dry_run_writes_nothing), T(a_part_of_a_pack_comes_alone), T(moved_frames_arrive),
         T(a_copy_of_a_copy_says_who_had_it_first), T(each_keeper_has_its_own_chain_of_a_writer),
         T(strangers_are_refused), T(damage_costs_only_those_that_need_it),
-        T(records_that_are_not_signed_do_not_arrive), T(a_session_without_its_key_does_not_arrive),
+        T(records_that_are_not_signed_do_not_arrive), T(a_false_origin_is_noticed),
+        T(records_of_another_keeper_do_not_arrive), T(a_part_of_a_pack_of_moved_frames_comes_alone),
+        T(a_session_without_its_key_does_not_arrive),
         T(a_collection_there_waits_for_a_copy), T(condemned_packs_are_not_built_upon),
-        T(two_copies_at_once_bring_each_once), T(any_step_may_fail),
+        T(two_copies_at_once_bring_each_once), T(what_was_copied_is_durable), T(any_step_may_fail),
         T(the_power_may_go_at_any_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
