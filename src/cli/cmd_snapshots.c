@@ -184,6 +184,9 @@ static void emit(struct listing *l, size_t i)
     json_put_string(o, "short_id", id);
     json_put_number(o, "sequence", s->seq);
     json_put_time(o, "time", s->dated_ns);
+    json_put_time(o, "received", s->received_ns);
+    if (s->copied)
+        json_put_hex(o, "copied_from", s->origin_keeper, sizeof s->origin_keeper);
     json_put_time(o, "client_time", s->client_time_ns);
     json_put_string(o, "machine", s->machine);
     put_tags(o, s);
