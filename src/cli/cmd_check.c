@@ -21,7 +21,7 @@ static const struct option_spec options[] = {
      .help = "read a part: 5% (other packs each time), 2/7 (the second of seven parts: all seven "
              "together are everything) or 10G"},
     {.name = "repair", .kind = OPTION_FLAG, OPTION_AT(check_args, repair),
-     .help = "read every byte, mend damaged packs by their parity, and set aside what cannot be "
+     .help = "read every byte, mend what is damaged by its parity, and set aside packs that cannot be "
              "mended, so that the next backup stores it again"},
     {.name = "keyless", .kind = OPTION_FLAG, OPTION_AT(check_args, keyless),
      .help = "ask for no passphrase; check what the keeper can, which names no files"},
@@ -61,6 +61,13 @@ static void on_mended(void *arg, const char *object, const char *message)
     json_emit(c, stdout, o);
 }
 
+static void on_skipped(void *arg, const char *object, const char *message)
+{
+    struct err why = ERR_INIT;
+    (void)err_set(&why, ERR_NEWER, "left as it is: %s", message);
+    report_problem(arg, object, &why);
+}
+
 /* ---- which packs --------------------------------------------------------------- */
 
 static int add_len(void *arg, const char *name, uint64_t len_bytes, struct err *e)
@@ -71,19 +78,32 @@ static int add_len(void *arg, const char *name, uint64_t len_bytes, struct err *
     return 0;
 }
 
+static int parse_subset(const struct check_args *a, struct amount_subset *out, struct err *e)
+{
+    if (!amount_parse_subset(a->subset, out))
+        return err_set(e, ERR_USAGE, "--read-data-subset: '%s' is none of 5%%, 2/7, 10G", a->subset);
+    return 0;
+}
+
+/* Before anything is touched. */
+static int judge_args(const struct check_args *a, struct err *e)
+{
+    struct amount_subset ignored;
+    if (a->repair && a->subset)
+        return err_set(e, ERR_USAGE, "--repair reads everything: leave out --read-data-subset");
+    return a->subset ? parse_subset(a, &ignored, e) : 0;
+}
+
 static int choose_packs(const struct check_args *a, struct access *access,
                         struct check_options *o, struct err *e)
 {
     struct amount_subset s;
     o->read_data = a->read_data || a->subset || a->repair;
-    o->repair = a->repair;
     o->subset = 1;
-    if (a->repair && a->subset)
-        return err_set(e, ERR_USAGE, "--repair reads everything: leave out --read-data-subset");
     if (!a->subset)
         return 0;
-    if (!amount_parse_subset(a->subset, &s))
-        return err_set(e, ERR_USAGE, "--read-data-subset: '%s' is none of 5%%, 2/7, 10G", a->subset);
+    if (parse_subset(a, &s, e))
+        return -1;
     if (s.kind == SUBSET_PART) { /* no seed: the parts must add up from run to run */
         o->subset = 1.0 / (double)s.parts;
         o->subset_from = (double)(s.part - 1) / (double)s.parts;
@@ -105,7 +125,9 @@ static int choose_packs(const struct check_args *a, struct access *access,
 
 /* ---- what was found --------------------------------------------------------------- */
 
-static void tell_json(struct cli *c, const struct check_result *r, const struct check_options *o)
+/* `m`: NULL without --repair. */
+static void tell_json(struct cli *c, const struct check_result *r, const struct check_options *o,
+                      const struct vault_repair_result *m)
 {
     json_t *j = json_object_of("summary");
     json_put_number(j, "snapshots", r->vault.snapshots);
@@ -117,17 +139,42 @@ static void tell_json(struct cli *c, const struct check_result *r, const struct 
     json_put_number(j, "files_touched", r->touched);
     json_put_bool(j, "with_key", r->with_key);
     json_put_bool(j, "read_data", o->read_data);
-    if (o->repair) {
-        json_put_number(j, "packs_mended", r->repair.packs_mended);
-        json_put_number(j, "packs_lost", r->repair.packs_lost);
-        json_put_number(j, "bytes_mended", r->repair.bytes_mended);
-        json_put_number(j, "parity_made", r->repair.parity_made);
-        json_put_number(j, "parity_mended", r->repair.parity_mended);
+    if (m) {
+        json_put_number(j, "packs_mended", m->packs_mended);
+        json_put_number(j, "packs_lost", m->packs_lost);
+        json_put_number(j, "bytes_mended", m->bytes_mended);
+        json_put_number(j, "objects_mended", m->objects_mended);
+        json_put_number(j, "objects_lost", m->objects_lost);
+        json_put_number(j, "copies_removed", m->copies_removed);
+        json_put_number(j, "parity_made", m->parity_made);
+        json_put_number(j, "parity_mended", m->parity_mended);
+        json_put_number(j, "skipped", m->skipped);
     }
     json_emit(c, stdout, j);
 }
 
-static void tell_people(struct cli *c, const struct check_result *r, const struct check_options *o)
+static void tell_repair(struct cli *c, const struct vault_repair_result *m)
+{
+    say_note(c,
+             "mended %" PRIu64 " pack%s and %" PRIu64 " other object%s; parity made for %" PRIu64
+             ", mended for %" PRIu64,
+             m->packs_mended, PLURAL(m->packs_mended), m->objects_mended,
+             PLURAL(m->objects_mended), m->parity_made, m->parity_mended);
+    if (m->packs_lost)
+        say_note(c, "%" PRIu64 " pack%s could not be mended: kept, and set aside", m->packs_lost,
+                 PLURAL(m->packs_lost));
+    if (m->objects_lost)
+        say_note(c, "%" PRIu64 " other object%s could not be mended: kept", m->objects_lost,
+                 PLURAL(m->objects_lost));
+}
+
+static bool has_mended(const struct vault_repair_result *m)
+{
+    return m && m->packs_mended + m->objects_mended + m->copies_removed + m->parity_mended > 0;
+}
+
+static void tell_people(struct cli *c, const struct check_result *r, const struct check_options *o,
+                        const struct vault_repair_result *m)
 {
     char size[AMOUNT_TEXT_BYTES];
     amount_format_size(r->vault.bytes_read, size);
@@ -142,16 +189,10 @@ static void tell_people(struct cli *c, const struct check_result *r, const struc
         say_note(c, "read %s of the vault%s", size, o->subset < 1 ? ", a part" : "");
     else
         say_note(c, "the content of packs was not read: --read-data does that");
-    const struct vault_repair_result *m = &r->repair;
-    if (o->repair)
-        say_note(c, "mended %" PRIu64 " pack%s; parity made for %" PRIu64 ", mended for %" PRIu64,
-                 m->packs_mended, PLURAL(m->packs_mended), m->parity_made, m->parity_mended);
-    if (m->packs_lost)
-        say_note(c, "%" PRIu64 " pack%s could not be mended: kept, and set aside", m->packs_lost,
-                 PLURAL(m->packs_lost));
+    if (m)
+        tell_repair(c, m);
     if (r->vault.damaged == 0 && r->touched == 0)
-        say_note(c, "%s", m->packs_mended || m->parity_mended ? "no damage is left"
-                                                              : "no damage was found");
+        say_note(c, "%s", has_mended(m) ? "no damage is left" : "no damage was found");
 }
 
 static int verdict(const struct check_result *r, struct err *e)
@@ -169,26 +210,50 @@ static int verdict(const struct check_result *r, struct err *e)
                    r->touched, PLURAL(r->touched));
 }
 
+/* Opened for that alone, and without a key: keys may be what is damaged. */
+static int mend(struct cli *c, const struct check_options *o, struct vault_repair_result *out,
+                struct err *e)
+{
+    CLEANUP(access_close) struct access access = {0};
+    const char *location;
+    if (cli_location(c, &location, e) || access_open(location, &access, e))
+        return -1;
+    progress_bar_start(c, "packs");
+    int rc = work_repair(&access, o, out, e);
+    progress_bar_stop(c);
+    return rc;
+}
+
+static int look(struct cli *c, struct access *access, const struct check_options *o,
+                struct check_result *out, struct err *e)
+{
+    progress_bar_start(c, "packs");
+    int rc = work_check(access, o, out, e);
+    progress_bar_stop(c);
+    return rc;
+}
+
 static int run(struct cli *c, const void *args, const struct words *w, struct err *e)
 {
     const struct check_args *a = args;
     CLEANUP(access_close) struct access access = {0};
-    struct check_options o = {
-        .damage = report_damage, .mended = on_mended, .touched = on_touched, .arg = c, .progress = &c->progress};
+    struct check_options o = {.damage = report_damage,
+                              .mended = on_mended,
+                              .skipped = on_skipped,
+                              .touched = on_touched,
+                              .arg = c,
+                              .progress = &c->progress};
     struct check_result result = {0};
-    if (command_expect_words(&cmd_check, w, 0, 0, e) ||
+    struct vault_repair_result mended = {0}, *m = a->repair ? &mended : NULL;
+    if (command_expect_words(&cmd_check, w, 0, 0, e) || judge_args(a, e) ||
+        (m && mend(c, &o, m, e)) ||
         (a->keyless ? cli_open(c, &access, e) : cli_open_reader(c, &access, e)) ||
-        choose_packs(a, &access, &o, e))
-        return -1;
-    progress_bar_start(c, "packs");
-    int rc = work_check(&access, &o, &result, e);
-    progress_bar_stop(c);
-    if (rc)
+        choose_packs(a, &access, &o, e) || look(c, &access, &o, &result, e))
         return -1;
     if (c->global.json)
-        tell_json(c, &result, &o);
+        tell_json(c, &result, &o, m);
     else
-        tell_people(c, &result, &o);
+        tell_people(c, &result, &o, m);
     return verdict(&result, e);
 }
 
@@ -202,9 +267,10 @@ const struct command cmd_check = {
         "Checks that every object of the vault is there and is what its name and signatures say; with "
         "the passphrase, also every tree, and that all it names is held. With --read-data every stored "
         "byte is read, every seal opened, every chunk compared with its name. Damage is told as the "
-        "files of the snapshots that it touches, and the exit status is 1. --repair mends packs by their "
-        "parity first, without a key: what a few lost sectors or a burst of up to 3 % of a pack took. "
-        "A pack that cannot be mended is kept, for what is left in it, but no backup builds on it any more.",
+        "files of the snapshots that it touches, and the exit status is 1. --repair first mends by "
+        "parity, without a key: of packs what a few lost sectors or a burst of up to 3 % took; of all "
+        "other objects, records and keys among them, anything up to the whole, save that a missing key "
+        "is not brought back, for it may have been removed. A pack that cannot be mended is kept, for what is left in it, but no backup builds on it any more.",
     .examples = {{"abri -r /mnt/vault check --read-data", "everything"},
                  {"abri -r /mnt/vault check --repair", "everything, and mend what can be mended"},
                  {"abri -r /mnt/vault check --keyless --read-data-subset 1/7",

@@ -10,7 +10,15 @@ int cli_open(struct cli *c, struct access *out, struct err *e)
     const char *location;
     if (cli_location(c, &location, e))
         return -1;
-    return access_open(location, out, e);
+    if (access_open(location, out, e))
+        return -1;
+    if (vault_needs_repair(out->vault)) {
+        struct err why = ERR_INIT;
+        (void)err_set(&why, ERR_DAMAGED, "is damaged, and was read by its parity: run `abri check "
+                                         "--repair`");
+        report_problem(c, "vault", &why);
+    }
+    return 0;
 }
 
 static int open_with_passphrase(struct cli *c, const char *location, struct access *out,

@@ -7,9 +7,9 @@
  * ignored, as the format says.
  */
 #include "base/mem.h"
-#include "vault/certificate_format.h"
 #include "vault/check_internal.h"
 #include "vault/marks.h"
+#include "vault/object_kinds.h"
 
 #include <string.h>
 
@@ -20,6 +20,15 @@ static int note(struct check *c, const char *object, const struct err *why, stru
 
 /* ---- identity ---------------------------------------------------------------------- */
 
+static int note_top(struct check *c, const char *object, const struct err *why, struct err *e)
+{
+    if (why->cls != ERR_NOT_FOUND && why->cls != ERR_NO_VAULT)
+        return note(c, object, why, e);
+    damage_report(&c->damage, object,
+                  "is missing: `abri check --repair` brings it back if it has parity");
+    return 0;
+}
+
 static int check_identity(struct check *c, struct err *e)
 {
     struct vault *v = c->vault;
@@ -27,106 +36,58 @@ static int check_identity(struct check *c, struct err *e)
     struct sign_key keeper = {0};
     struct err why = ERR_INIT;
     if (config_read(v->store, &info, &why)) {
-        if (note(c, "vault", &why, e))
+        if (note_top(c, "vault", &why, e))
             return -1;
     } else if (memcmp(info.id, v->info.id, UID_BYTES) != 0 ||
                memcmp(info.owner_pk, v->info.owner_pk, SIGN_PUBLIC_BYTES) != 0) {
         damage_report(&c->damage, "vault", "was replaced by another vault's");
     }
     if (keeper_load(v, &keeper, &why))
-        return note(c, "keeper", &why, e);
+        return note_top(c, "keeper", &why, e);
     sign_key_done(&keeper);
     return 0;
 }
 
 /* ---- small objects -------------------------------------------------------------------- */
 
-static int verify_session(struct check *c, const char *name, const struct buf *b, struct err *e)
+static int check_small(struct check *c, const struct object_kind *k, const char *leaf,
+                       struct err *e)
 {
-    uint8_t id[UID_BYTES] = {0}, writer[UID_BYTES];
-    (void)hex_decode(name, strlen(name), id, UID_BYTES);
-    return envelope_verify(c->vault, id, b->data, b->len, writer, e);
-}
-
-static int verify_writer(struct check *c, const char *name, const struct buf *b, struct err *e)
-{
-    uint8_t id[UID_BYTES] = {0};
-    (void)b;
-    (void)hex_decode(name, strlen(name), id, UID_BYTES);
-    return writer_verify(c->vault, id, e);
-}
-
-static int verify_recipients(struct check *c, const char *name, const struct buf *b, struct err *e)
-{
-    uint8_t raw[8] = {0};
-    (void)hex_decode(name, strlen(name), raw, 8);
-    return recipients_verify(b->data, b->len, c->vault->info.id, __builtin_bswap64(get_u64(raw)),
-                             c->vault->info.owner_pk, e);
-}
-
-static int verify_resealed(struct check *c, const char *name, const struct buf *b, struct err *e)
-{
-    uint8_t writer[UID_BYTES];
-    return resealed_verify(c->vault, name, b->data, b->len, writer, e);
-}
-
-static int verify_revoked(struct check *c, const char *name, const struct buf *b, struct err *e)
-{
-    struct revocation r;
-    uint8_t id[UID_BYTES] = {0};
-    (void)hex_decode(name, strlen(name), id, UID_BYTES);
-    if (revocation_decode(b->data, b->len, c->vault->info.owner_pk, &r, e))
-        return -1;
-    if (memcmp(r.vault, c->vault->info.id, UID_BYTES) != 0 || memcmp(r.writer, id, UID_BYTES) != 0)
-        return err_set(e, ERR_DAMAGED, "of another vault or writer");
-    return 0;
-}
-
-static int verify_key(struct check *c, const char *name, const struct buf *b, struct err *e)
-{
-    (void)name;
-    return key_verify(b->data, b->len, c->vault->info.id, e);
-}
-
-struct small {
-    struct check *check;
-    enum vault_kind kind;
-    int (*verify)(struct check *c, const char *name, const struct buf *b, struct err *e);
-};
-
-static int check_small(void *arg, const char *name, struct err *e)
-{
-    const struct small *s = arg;
-    struct check *c = s->check;
     CLEANUP(buf_done) struct buf b = {0};
     struct err why = ERR_INIT;
-    char full[OBJECT_NAME_BYTES];
-    if (object_name(s->kind, name, full, e))
-        return -1;
-    int rc = vault_get(c->vault, s->kind, name, &b, &why);
+    char name[OBJECT_NAME_BYTES];
+    object_kind_name(k, leaf, name);
+    int rc = object_read(c->vault->store, name, k->max, &b, &why);
     c->stats.bytes_read += b.len;
     if (rc && why.cls == ERR_NOT_FOUND)
         return 0; /* keys were changed since it was listed */
     if (!rc)
-        rc = s->verify(c, name, &b, &why);
-    return rc ? note(c, full, &why, e) : 0;
+        rc = k->verify(c->vault, leaf, b.data, b.len, &why);
+    return rc ? note(c, name, &why, e) : 0;
+}
+
+static int check_kind(struct check *c, const struct object_kind *k, struct err *e)
+{
+    CLEANUP(buf_done) struct buf leaves = {.max = CHECK_NAMES_MAX};
+    if (object_kind_list(c->vault, k, false, &leaves, e))
+        return -1;
+    for (size_t at = 0; at < leaves.len; at += OBJECT_NAME_BYTES)
+        if (check_small(c, k, (const char *)leaves.data + at, e))
+            return -1;
+    return 0;
+}
+
+/* Those at the top are seen to by themselves, and so are records and rules. */
+static bool is_small(const struct object_kind *k)
+{
+    return *k->dir && strcmp(k->dir, "rules") != 0 && strcmp(k->dir, "snapshots") != 0;
 }
 
 static int check_small_objects(struct check *c, struct err *e)
 {
-    const struct small kinds[] = {
-        {c, VAULT_KEY, verify_key},
-        {c, VAULT_RECIPIENTS, verify_recipients},
-        {c, VAULT_WRITER, verify_writer},
-        {c, VAULT_SESSION, verify_session},
-        {c, VAULT_RESEALED, verify_resealed},
-        {c, VAULT_REVOKED, verify_revoked},
-    };
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        struct small s = kinds[i];
-        if (vault_list(c->vault, s.kind, check_small, &s, e))
+    for (size_t i = 0; i < object_kind_count; i++)
+        if (is_small(&object_kinds[i]) && check_kind(c, &object_kinds[i], e))
             return -1;
-    }
     return 0;
 }
 
@@ -220,7 +181,8 @@ int vault_check(struct vault *v, vault_damage *damaged, void *arg, struct vault_
     struct check c = {.vault = v, .damage = {.each = damaged, .arg = arg}};
     /* Records are listed before packs: whatever they need is there by then. */
     int rc = record_list(v, &c.records, e) || check_identity(&c, e) || check_small_objects(&c, e) || check_condemned(&c, e) ||
-                     check_packs(&c, e) || check_records(&c, e) || check_marks(&c, e)
+                     check_packs(&c, e) || check_records(&c, e) || check_marks(&c, e) ||
+                     check_parity(&c, e)
                  ? -1
                  : 0;
     mem_free(c.frames_of);

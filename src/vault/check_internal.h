@@ -9,6 +9,7 @@
 #include "vault/vault_internal.h"
 
 #define CHECK_NO_FOOTER UINT32_MAX
+#define CHECK_NAMES_MAX ((size_t)1 << 30)
 
 struct check {
     struct vault *vault;
@@ -23,5 +24,7 @@ struct check {
 
 /* Every record: structure, signatures, chains, references. */
 MUST_CHECK int check_records(struct check *c, struct err *e);
+/* Parity of what is no pack: whole, and beside its object. */
+MUST_CHECK int check_parity(struct check *c, struct err *e);
 
 #endif

@@ -10,12 +10,15 @@
  *    packs gone.
  * E3 Marks go after their record, so that no list ever takes it for a living one;
  *    those that a collection left behind go with the next.
+ *    Before any of it, durably, goes the records' parity (Q2): a repair brings back
+ *    what is missing and has parity.
  * E4 The record of the highest sequence stays: sequences are never given twice.
  */
 #include "vault/gc.h"
 
 #include "base/mem.h"
 #include "vault/mark_set.h"
+#include "vault/object_parity.h"
 #include "vault/record_read.h"
 
 #define BATCH 64u
@@ -57,6 +60,19 @@ static int look_again(struct expiry *x, struct snapshot *items, size_t count, st
     return 0;
 }
 
+static int remove_parity(struct expiry *x, const struct snapshot *items, size_t count,
+                         struct err *e)
+{
+    char name[RECORD_NAME_BYTES];
+    for (size_t i = 0; i < count; i++) {
+        if (!may_go(x, &items[i]))
+            continue;
+        record_name(items[i].seq, name);
+        object_parity_remove_again(x->v, name);
+    }
+    return object_parity_sync(x->v, "snapshots", e);
+}
+
 static int remove_records(struct expiry *x, struct snapshot *items, size_t count, struct err *e)
 {
     char name[RECORD_NAME_BYTES];
@@ -65,7 +81,7 @@ static int remove_records(struct expiry *x, struct snapshot *items, size_t count
         any = any || may_go(x, &items[i]);
     if (!any)
         return 0;
-    if (!x->o->dry_run && look_again(x, items, count, e))
+    if (!x->o->dry_run && (look_again(x, items, count, e) || remove_parity(x, items, count, e)))
         return -1;
     for (size_t i = 0; i < count; i++) {
         if (!may_go(x, &items[i]))

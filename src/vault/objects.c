@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Small objects that other rooms seal and sign: put, get and list, under names
- * that are checked here. Does not look into them.
+ * that are checked here. Does not look into them. Each gets its parity (Q1), and
+ * loses it first (Q2).
  */
 #include "base/mem.h"
-#include "vault/vault_internal.h"
+#include "vault/object_parity.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -115,9 +116,10 @@ int vault_put(struct vault *v, enum vault_kind kind, const char *name, const voi
         return -1;
     if (len > VAULT_OBJECT_MAX)
         return err_set(e, ERR_LIMIT, "%s: larger than %zu bytes", full, VAULT_OBJECT_MAX);
-    if (store_put(v->store, full, p, len, e))
+    if (store_put(v->store, full, p, len, e) || store_sync(v->store, kinds[kind].dir, e))
         return -1;
-    return store_sync(v->store, kinds[kind].dir, e);
+    (void)object_parity_put(v, full, p, len, NULL);
+    return 0;
 }
 
 int vault_get(struct vault *v, enum vault_kind kind, const char *name, struct buf *out,
@@ -132,8 +134,10 @@ int vault_get(struct vault *v, enum vault_kind kind, const char *name, struct bu
 int vault_remove_object(struct vault *v, enum vault_kind kind, const char *name, struct err *e)
 {
     char full[OBJECT_NAME_BYTES];
-    if (object_name(kind, name, full, e) || store_remove(v->store, full, e))
+    if (object_name(kind, name, full, e) || object_parity_remove(v, full, e) ||
+        store_remove(v->store, full, e))
         return -1;
+    object_parity_remove_again(v, full);
     return store_sync(v->store, kinds[kind].dir, e);
 }
 

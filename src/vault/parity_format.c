@@ -140,7 +140,10 @@ int parity_encode(const struct parity_head *h, parity_read *read, void *arg, str
     n.window = window;
     n.code = code;
     encode_head(h, n.object);
-    if (encode_all(&n, e))
+    int rc = encode_all(&n, e);
+    /* It may have been the keeper's key. */
+    explicit_bzero(window, (size_t)(h->data + h->parity) * WINDOW_STRIPES * h->block);
+    if (rc)
         return -1;
     hash_bytes(n.object, len - HASH_BYTES, n.object + len - HASH_BYTES);
     buf_added(out, len);

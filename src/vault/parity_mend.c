@@ -129,9 +129,12 @@ int parity_mend(const uint8_t *p, size_t len, uint8_t *pack, uint32_t *mended_ou
     if (!room)
         return err_no_memory(e, "mending a pack");
     m.room = room;
-    for (uint32_t s = 0; s < m.h.stripes; s++)
-        if (mend_stripe(&m, s, e))
-            return -1;
+    int rc = 0;
+    for (uint32_t s = 0; !rc && s < m.h.stripes; s++)
+        rc = mend_stripe(&m, s, e);
+    explicit_bzero(room, ((size_t)m.h.data + PARITY_ROWS_MAX) * m.h.block); /* may be a key */
+    if (rc)
+        return -1;
     if (m.lost_stripes)
         return err_set(e, ERR_DAMAGED, "%u of %u stripes have lost more than parity can mend",
                        m.lost_stripes, m.h.stripes);

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "vault/marks.h"
+#include "vault/object_parity.h"
 
 #include <string.h>
 
@@ -156,5 +157,8 @@ int reception_put(struct reception *r, const struct received *what, uint8_t id_o
     if (store_put(r->vault->store, name, record.data, record.len, &why))
         return why.cls == ERR_EXISTS ? 1 : err_give(e, &why);
     memcpy(id_out, id, ID_BYTES);
-    return store_sync(r->vault->store, "snapshots", e);
+    if (store_sync(r->vault->store, "snapshots", e))
+        return -1;
+    (void)object_parity_put(r->vault, name, record.data, record.len, NULL);
+    return 0;
 }

@@ -34,6 +34,18 @@ static int read_up_to(struct store_reader *o, struct record *r, size_t want, str
     return 0;
 }
 
+/* W and K, when r->bytes holds them. */
+static int take_parts(struct record *r, struct err *e)
+{
+    const uint8_t *w = r->bytes.data + RECORD_HEAD_BYTES;
+    const uint8_t *k = w + r->head.w_len;
+    if (record_w_decode(w, r->head.w_len, &r->w, e) || record_k_decode(k, r->head.k_len, &r->k, e))
+        return -1;
+    hash_bytes(w, r->head.w_len, r->id);
+    hash_bytes(k, r->head.k_len, r->k_hash);
+    return 0;
+}
+
 static int read_parts(struct store_reader *o, struct record *r, struct err *e)
 {
     uint64_t total = store_reader_len(o);
@@ -42,13 +54,7 @@ static int read_parts(struct store_reader *o, struct record *r, struct err *e)
         record_head_decode(r->bytes.data, r->bytes.len, total, &r->head, e) ||
         read_up_to(o, r, (size_t)RECORD_HEAD_BYTES + r->head.w_len + r->head.k_len, e))
         return -1;
-    const uint8_t *w = r->bytes.data + RECORD_HEAD_BYTES;
-    const uint8_t *k = w + r->head.w_len;
-    if (record_w_decode(w, r->head.w_len, &r->w, e) || record_k_decode(k, r->head.k_len, &r->k, e))
-        return -1;
-    hash_bytes(w, r->head.w_len, r->id);
-    hash_bytes(k, r->head.k_len, r->k_hash);
-    return 0;
+    return take_parts(r, e);
 }
 
 static int check_parts(struct vault *v, const struct record *r, struct err *e)
@@ -74,6 +80,21 @@ int record_read(struct vault *v, uint64_t sequence, struct record *r, struct err
     store_reader_close(o);
     if (rc || check_parts(v, r, e))
         return err_wrap(e, "%s", name);
+    return 0;
+}
+
+int record_of_bytes(struct vault *v, uint64_t sequence, const uint8_t *p, size_t len,
+                    struct record *out, struct err *e)
+{
+    struct record r = {.sequence = sequence};
+    if (record_head_decode(p, len, len, &r.head, e))
+        return -1;
+    buf_put(&r.bytes, p, (size_t)RECORD_HEAD_BYTES + r.head.w_len + r.head.k_len);
+    if (buf_check(&r.bytes, "a snapshot record", e) || take_parts(&r, e) || check_parts(v, &r, e)) {
+        record_done(&r);
+        return -1;
+    }
+    *out = r;
     return 0;
 }
 
@@ -175,6 +196,11 @@ static int ascending(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
     return x < y ? -1 : x > y;
+}
+
+bool sequences_have(const struct sequences *s, uint64_t sequence)
+{
+    return s->count && bsearch(&sequence, s->items, s->count, sizeof *s->items, ascending);
 }
 
 int record_list(struct vault *v, struct sequences *out, struct err *e)

@@ -22,6 +22,9 @@ struct record {
  * structure, length, name, vault, and that K is about this W. On failure `r` is
  * empty. Reuses the memory of r->bytes. */
 MUST_CHECK int record_read(struct vault *v, uint64_t sequence, struct record *r, struct err *e);
+/* The same of a whole record in memory, which may be freed afterwards. */
+MUST_CHECK int record_of_bytes(struct vault *v, uint64_t sequence, const uint8_t *p, size_t len,
+                               struct record *out, struct err *e);
 void record_done(struct record *r);
 
 /* Signatures. ERR_DAMAGED if they do not verify, or if there is no certificate
@@ -45,6 +48,7 @@ struct sequences {
     uint64_t above; /* only those greater are listed */
 };
 void sequences_done(struct sequences *s);
+bool sequences_have(const struct sequences *s, uint64_t sequence);
 /* All records by name, good or not; other names are passed over. */
 MUST_CHECK int record_list(struct vault *v, struct sequences *out, struct err *e);
 

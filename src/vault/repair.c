@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Repair: every pack is read whole, and what is not what its name says is mended
- * by its parity, or by the same pack under another name.
+ * Repair of packs: each is read whole, and what is not what its name says is mended
+ * by its parity, or by the same pack under another name. Before them, the objects
+ * that vouch for everything (repair_objects.c).
  *
  * H5 Nothing is replaced but by a pack that verifies, whole, under that name.
  * H6 What cannot be mended keeps every byte that it has.
  * H7 All replacements that draw on damaged objects are complete as temporaries
  *    before the first of them gets its name: two packs that were exchanged are
  *    each other's only copy.
+ * H8 A pack that says it is of a newer format stays where and as it is, unless what
+ *    its parity makes of it is the pack that its name says: then only the bytes that
+ *    said so were damaged.
  */
-#include "vault/parity.h"
+#include "vault/repair_internal.h"
 
 #include "base/mem.h"
 #include "vault/condemned.h"
+#include "vault/parity.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -36,10 +41,25 @@ struct repair {
     bool exchanged; /* what lay under other names was copied; before that, it stays */
 };
 
-static void tell(vault_damage *to, void *arg, const char *object, const char *message)
+void repair_tell(vault_damage *to, void *arg, const char *object, const char *message)
 {
     if (to)
         to(arg, object, message);
+}
+
+int repair_replace(struct vault *v, const char *name, const struct buf *b, struct err *e)
+{
+    struct store_writer *w;
+    char dir[PARITY_NAME_BYTES];
+    const char *slash = strrchr(name, '/');
+    (void)snprintf(dir, sizeof dir, "%.*s", slash ? (int)(slash - name) : 0, name);
+    if (store_create(v->store, &w, e))
+        return -1;
+    if (store_write(w, 0, b->data, b->len, e)) {
+        store_writer_abort(w);
+        return -1;
+    }
+    return store_writer_replace(w, name, e) || store_sync(v->store, dir, e) ? -1 : 0;
 }
 
 static int give_up(struct err *e, const struct err *why)
@@ -81,25 +101,11 @@ static int note_lost(struct repair *r, const uint8_t *id, const uint8_t *other, 
 
 /* ---- replacing ------------------------------------------------------------------------- */
 
-static int replace(struct repair *r, const char *dir, const char *name, const struct buf *b,
-                   struct err *e)
-{
-    struct store_writer *w;
-    if (store_create(r->v->store, &w, e))
-        return -1;
-    if (store_write(w, 0, b->data, b->len, e)) {
-        store_writer_abort(w);
-        return -1;
-    }
-    return store_writer_replace(w, name, e) || store_sync(r->v->store, dir, e) ? -1 : 0;
-}
-
 static int replace_pack(struct repair *r, const uint8_t *id, const struct buf *b, struct err *e)
 {
-    char name[PACK_NAME_BYTES], dir[9];
+    char name[PACK_NAME_BYTES];
     pack_name(id, name);
-    (void)snprintf(dir, sizeof dir, "%.8s", name);
-    return replace(r, dir, name, b, e);
+    return repair_replace(r->v, name, b, e);
 }
 
 /* ---- parity of a sound pack ------------------------------------------------------------------ */
@@ -108,7 +114,7 @@ static int see_to_parity(struct repair *r, const uint8_t *id, const struct buf *
                          struct err *e)
 {
     CLEANUP(buf_done) struct buf want = {.max = PARITY_OBJECT_MAX}, have = {.max = PARITY_OBJECT_MAX};
-    char name[PARITY_NAME_BYTES], dir[10];
+    char name[PARITY_NAME_BYTES];
     struct err why = ERR_INIT;
     struct parity_head h;
     parity_name(id, name);
@@ -122,13 +128,12 @@ static int see_to_parity(struct repair *r, const uint8_t *id, const struct buf *
         return -1;
     if (!rc && have.len == want.len && memcmp(have.data, want.data, want.len) == 0)
         return 0;
-    (void)snprintf(dir, sizeof dir, "%.9s", name);
-    if (replace(r, dir, name, &want, e))
+    if (repair_replace(r->v, name, &want, e))
         return -1;
     r->r.parity_made += missing;
     r->r.parity_mended += !missing;
     if (!missing)
-        tell(r->o->mended, r->o->arg, name, "was damaged: made again from its pack");
+        repair_tell(r->o->mended, r->o->arg, name, "was damaged: made again from its pack");
     return 0;
 }
 
@@ -174,6 +179,16 @@ static int by_parity(struct repair *r, const uint8_t *id, const struct buf *dama
     return 1;
 }
 
+/* H8 */
+static int skip(struct repair *r, const uint8_t *id, const struct err *why)
+{
+    char name[PACK_NAME_BYTES];
+    pack_name(id, name);
+    r->r.skipped++;
+    repair_tell(r->o->skipped, r->o->arg, name, why->msg);
+    return 0;
+}
+
 static int mend(struct repair *r, const uint8_t *id, const struct buf *damaged,
                 const uint8_t *other, const struct err *first, struct err *e)
 {
@@ -186,6 +201,8 @@ static int mend(struct repair *r, const uint8_t *id, const struct buf *damaged,
     int rc = by_parity(r, id, damaged, &whole, &blocks, &why);
     if (rc < 0)
         return give_up(e, &why);
+    if (rc == 0 && first->cls == ERR_NEWER)
+        return skip(r, id, first);
     if (rc == 0) {
         (void)snprintf(text, sizeof text, "%.300s; cannot be mended: %.300s",
                        other ? "holds another pack" : first->msg, why.msg);
@@ -196,7 +213,7 @@ static int mend(struct repair *r, const uint8_t *id, const struct buf *damaged,
     pack_name(id, name);
     (void)snprintf(text, sizeof text, "mended by its parity: %u block%s of %u bytes", blocks,
                    blocks == 1 ? "" : "s", PARITY_BLOCK_BYTES);
-    tell(r->o->mended, r->o->arg, name, text);
+    repair_tell(r->o->mended, r->o->arg, name, text);
     r->r.packs_mended++;
     r->r.bytes_mended += (uint64_t)blocks * PARITY_BLOCK_BYTES;
     return see_to_parity(r, id, &whole, e);
@@ -298,7 +315,7 @@ static int name_one(struct repair *r, struct lost *l, struct err *e)
     if (store_writer_replace(TAKE(l->mended), name, e) || store_sync(r->v->store, dir, e))
         return -1;
     r->r.packs_mended++;
-    tell(r->o->mended, r->o->arg, name, "was found whole under another pack's name");
+    repair_tell(r->o->mended, r->o->arg, name, "was found whole under another pack's name");
     return 0;
 }
 
@@ -394,7 +411,7 @@ static void tell_lost(struct repair *r)
     for (size_t i = 0; i < r->count; i++) {
         char name[PACK_NAME_BYTES];
         pack_name(r->lost[i].id, name);
-        tell(r->o->damaged, r->o->arg, name, r->lost[i].why);
+        repair_tell(r->o->damaged, r->o->arg, name, r->lost[i].why);
     }
 }
 
@@ -405,7 +422,7 @@ int vault_repair(struct vault *v, const struct vault_repair_options *o,
     struct store_lease *lease = NULL;
     if (store_lease_take(v->store, "gc", &lease, e))
         return -1;
-    int rc = store_list(v->store, "packs", list_pack, &r, e) || repair_all(&r, e) ||
+    int rc = repair_objects(v, o, &r.r, e) || store_list(v->store, "packs", list_pack, &r, e) || repair_all(&r, e) ||
                      exchange(&r, e) || mend_holders(&r, e) || set_aside(&r, e)
                  ? -1
                  : 0;

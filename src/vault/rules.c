@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "vault/marks.h"
+#include "vault/object_parity.h"
 
 #define RULES_TRIES 100
 
@@ -51,7 +52,8 @@ static int visit(void *arg, const char *name, uint64_t len, struct err *e)
     if (why.cls != ERR_NO_MEMORY && why.cls != ERR_NEWER)
         return err_set(e, ERR_DAMAGED,
                        "%s: %s: nothing can be forgotten, for it may have held a higher floor; "
-                       "remove the file and set the floor again with `abri floor`",
+                       "run `abri check --repair`, or remove the file (and its parity) and set the "
+                       "floor again with `abri floor`",
                        name, why.msg);
     if (e)
         *e = why;
@@ -93,8 +95,12 @@ static int try_set(struct vault *v, const struct vault_rules *r, const struct si
     struct err why = ERR_INIT;
     rules_encode(&v->info, r, clock_realtime_ns(), keeper, bytes);
     keeper_name("rules", r->generation, name);
-    if (store_put(v->store, name, bytes, sizeof bytes, &why) == 0)
-        return store_sync(v->store, "rules", e);
+    if (store_put(v->store, name, bytes, sizeof bytes, &why) == 0) {
+        if (store_sync(v->store, "rules", e))
+            return -1;
+        (void)object_parity_put(v, name, bytes, sizeof bytes, NULL);
+        return 0;
+    }
     if (why.cls == ERR_EXISTS)
         return 1;
     if (e)

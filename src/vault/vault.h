@@ -63,10 +63,13 @@ MUST_CHECK int vault_create_replica(struct store *s, struct vault_info *info,
 /* The names at the top that a creation which was cut short may leave; ends
  * with NULL. For store_dir_create. */
 extern const char *const vault_unfinished[];
-/* ERR_NO_VAULT if the store holds none; ERR_NEWER; ERR_DAMAGED. Borrows `s`
+/* ERR_NO_VAULT if the store holds none, nor parity of one; ERR_NEWER; ERR_DAMAGED. Borrows `s`
  * for the life of the vault. Reads neither packs nor the index yet. */
 MUST_CHECK int vault_open(struct store *s, struct vault **out, struct err *e);
 void vault_close(struct vault *v);
+/* The object `vault` is damaged or missing, and was read by its parity: everything
+ * works, and vault_repair mends it. */
+bool vault_needs_repair(const struct vault *v);
 const struct vault_info *vault_get_info(const struct vault *v);
 struct store *vault_store(struct vault *v);
 
@@ -487,19 +490,27 @@ MUST_CHECK int vault_check(struct vault *v, vault_damage *damaged, void *arg,
 struct vault_repair_options {
     vault_damage *mended;  /* an object, and what was done to it */
     vault_damage *damaged; /* an object that stays damaged, and why */
+    vault_damage *skipped; /* one of a newer format, which is left as it is */
     void *arg;
     struct progress *progress; /* items: packs; may be NULL */
 };
 struct vault_repair_result {
     uint64_t packs, packs_mended, packs_lost, bytes_mended;
-    uint64_t parity_made, parity_mended; /* for packs that had none; that was damaged */
+    /* What is no pack: looked at, mended or brought back, lost, and copies of others
+     * that were removed. */
+    uint64_t objects, objects_mended, objects_lost, copies_removed;
+    uint64_t parity_made, parity_mended; /* where there was none; that was damaged */
+    uint64_t skipped;                    /* of a newer format */
 };
-/* Reads every byte of every pack. A damaged one is computed again from its parity
+/* First the objects that follow from nothing else: identity, keys, certificates,
+ * sessions, rules, records (repair_objects.c says which may come back). Then reads
+ * every byte of every pack. A damaged one is computed again from its parity
  * (docs/format/vault.md says how much damage that bears), or found under another
  * pack's name; only what then is the pack that its name says, byte for byte, takes
  * its place, durably. One that cannot be mended stays as it is and is set aside:
  * sessions that begin from now on store anew what is in it. Missing and damaged
- * parity is made from sound packs. Needs no key. ERR_BUSY beside a collection. */
+ * parity is made from what is sound. What is of a newer format stays as it is.
+ * Needs no key. ERR_BUSY beside a collection. */
 MUST_CHECK int vault_repair(struct vault *v, const struct vault_repair_options *o,
                             struct vault_repair_result *out, struct err *e);
 

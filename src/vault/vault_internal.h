@@ -48,6 +48,8 @@ struct vault {
     size_t writer_count;
     struct resealed *resealed; /* names; made on first use */
     pthread_mutex_t names;     /* guards it; taken alone */
+    bool filling;       /* being created: parity is made when it is whole */
+    bool needs_repair;  /* `vault` itself was damaged, and read by its parity */
 };
 
 /* Where damage is reported to; `each` may be NULL. */
@@ -156,8 +158,6 @@ void reader_cache_forget(struct reader_cache *c);
  * until vault_close. ERR_NOT_FOUND, ERR_DAMAGED. */
 MUST_CHECK int writer_key(struct vault *v, const uint8_t writer[UID_BYTES], const uint8_t **key_out,
                           struct err *e);
-/* Reads and verifies the certificate anew. */
-MUST_CHECK int writer_verify(struct vault *v, const uint8_t writer[UID_BYTES], struct err *e);
 void writers_done(struct vault *v);
 
 /* ---- revoked.c: writers that are refused ------------------------------------------------ */

@@ -4,14 +4,19 @@
  * happens when somebody asks for a chunk.
  *
  * O1 `vault` is the last object that vault_create makes durable: a store holds
- *    a complete vault or none.
+ *    a complete vault or none. Parity follows it.
+ * O2 A damaged or missing `vault` is read by its parity, if what that leads to
+ *    verifies: it proves as much as the object did.
  */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "vault/config_format.h"
-#include "vault/vault_internal.h"
+#include "vault/object_parity.h"
+#include "vault/parity.h"
 
 #include <string.h>
+
+#define CONFIG_MAX ((size_t)4096)
 
 static bool object_exists(struct store *s, const char *name, struct err *e)
 {
@@ -125,9 +130,32 @@ static int fill_with(struct store *s, const struct vault_info *info, vault_fill 
     if (vault_new(s, &v, e))
         return -1;
     v->info = *info;
+    v->filling = true;
     int rc = fill(arg, v, e);
     vault_close(v);
     return rc;
+}
+
+/* What a repair would make: so nobody fails for want of it. */
+static void make_parity(struct store *s)
+{
+    struct vault *v = NULL;
+    if (vault_open(s, &v, NULL))
+        return;
+    for (size_t i = 0; i < object_kind_count; i++) {
+        const struct object_kind *k = &object_kinds[i];
+        CLEANUP(buf_done) struct buf leaves = {0};
+        if (object_kind_list(v, k, false, &leaves, NULL))
+            continue;
+        for (size_t at = 0; at < leaves.len; at += OBJECT_NAME_BYTES) {
+            CLEANUP(object_buf_done) struct buf b = {0};
+            char name[OBJECT_NAME_BYTES];
+            object_kind_name(k, (const char *)leaves.data + at, name);
+            if (object_read(s, name, k->max, &b, NULL) == 0)
+                (void)object_parity_put(v, name, b.data, b.len, NULL);
+        }
+    }
+    vault_close(v);
 }
 
 int vault_create(struct store *s, struct vault_info *info, const struct sign_key *owner,
@@ -156,6 +184,7 @@ int vault_create_replica(struct store *s, struct vault_info *info, const struct 
     if (fill_with(s, &made, fill, arg, e) || store_put(s, "vault", bytes, sizeof bytes, e) ||
         store_sync(s, "", e))
         return err_wrap(e, "make a vault at '%s'", store_location(s));
+    make_parity(s);
     *info = made;
     return 0;
 }
@@ -164,7 +193,7 @@ int config_read(struct store *s, struct vault_info *out, struct err *e)
 {
     CLEANUP(buf_done) struct buf b = {0};
     struct err inner = ERR_INIT;
-    if (object_read(s, "vault", 4096, &b, &inner)) {
+    if (object_read(s, "vault", CONFIG_MAX, &b, &inner)) {
         if (inner.cls == ERR_NOT_FOUND)
             return err_set(e, ERR_NO_VAULT, "no vault at '%s': make one with `abri init`",
                            store_location(s));
@@ -177,13 +206,43 @@ int config_read(struct store *s, struct vault_info *out, struct err *e)
     return 0;
 }
 
+/* O2 */
+static bool config_by_parity(struct store *s, struct vault_info *out)
+{
+    CLEANUP(buf_done) struct buf damaged = {.max = CONFIG_MAX + 1};
+    CLEANUP(buf_done) struct buf whole = {0};
+    struct parity_head h;
+    struct vault_info info;
+    struct err why = ERR_INIT;
+    if (object_salvage(s, "vault", CONFIG_MAX, &damaged, &why) && why.cls == ERR_NO_MEMORY)
+        return false;
+    if (object_mend(s, "vault", &damaged, &whole, &h, &why) <= 0 ||
+        !object_may_be_replaced(&damaged, &whole) ||
+        config_decode(whole.data, whole.len, &info, NULL) ||
+        memcmp(h.vault, info.id, UID_BYTES) != 0)
+        return false;
+    *out = info;
+    return true;
+}
+
 int vault_open(struct store *s, struct vault **out, struct err *e)
 {
     struct vault *v = NULL;
     struct vault_info info;
-    if (config_read(s, &info, e) || vault_new(s, &v, e))
+    struct err why = ERR_INIT;
+    bool by_parity = false;
+    if (config_read(s, &info, &why)) {
+        by_parity = why.cls != ERR_NO_MEMORY && config_by_parity(s, &info);
+        if (!by_parity) {
+            if (e)
+                *e = why;
+            return -1;
+        }
+    }
+    if (vault_new(s, &v, e))
         return -1;
     v->info = info;
+    v->needs_repair = by_parity;
     *out = v;
     return 0;
 }
@@ -202,6 +261,11 @@ void vault_close(struct vault *v)
     (void)pthread_rwlock_destroy(&v->lock);
     (void)pthread_mutex_destroy(&v->names);
     mem_free(v);
+}
+
+bool vault_needs_repair(const struct vault *v)
+{
+    return v->needs_repair;
 }
 
 const struct vault_info *vault_get_info(const struct vault *v)

@@ -78,12 +78,6 @@ int vault_writer_info(struct vault *v, const uint8_t writer[UID_BYTES], struct w
     return 0;
 }
 
-int writer_verify(struct vault *v, const uint8_t writer[UID_BYTES], struct err *e)
-{
-    struct certificate t;
-    return read_certificate(v, writer, &t, NULL, e);
-}
-
 int writer_key(struct vault *v, const uint8_t writer[UID_BYTES], const uint8_t **key_out,
                struct err *e)
 {

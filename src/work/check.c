@@ -198,11 +198,12 @@ static int check_snapshots(struct check *c, struct err *e)
 
 /* What stays damaged is not told here: the check that follows names it, frame by
  * frame, and with a key file by file. */
-static int repair(struct check *c, struct err *e)
+int work_repair(struct access *a, const struct check_options *o, struct vault_repair_result *out,
+                struct err *e)
 {
     const struct vault_repair_options r = {
-        .mended = c->options->mended, .arg = c->options->arg, .progress = c->options->progress};
-    return vault_repair(c->access->vault, &r, &c->result->repair, e);
+        .mended = o->mended, .skipped = o->skipped, .arg = o->arg, .progress = o->progress};
+    return vault_repair(a->vault, &r, out, e);
 }
 
 int work_check(struct access *a, const struct check_options *o, struct check_result *out,
@@ -210,9 +211,7 @@ int work_check(struct access *a, const struct check_options *o, struct check_res
 {
     struct check_result result = {.with_key = a->keyring != NULL};
     struct check c = {.access = a, .options = o, .result = &result};
-    int rc = o->repair ? repair(&c, e) : 0;
-    if (rc == 0)
-        rc = vault_check(a->vault, damage, &c, &result.vault, e);
+    int rc = vault_check(a->vault, damage, &c, &result.vault, e);
     if (rc == 0 && o->read_data)
         rc = check_data(a, o, &result, &c.bad, e);
     if (rc == 0 && a->keyring)

@@ -278,9 +278,9 @@ struct check_options {
     double subset_from; /* where it begins, 0 ≤ from < 1: with one seed, neighbouring
                            ranges share no pack, and all together are every pack */
     uint64_t seed;      /* which ones */
-    bool repair; /* first mend what can be mended (vault_repair); with read_data */
     vault_damage *damage; /* an object that is damaged */
     vault_damage *mended; /* an object that was mended, and how */
+    vault_damage *skipped; /* of a newer format: a repair leaves it as it is */
     /* A file of a snapshot that damage touches. */
     void (*touched)(void *arg, const struct snapshot *s, const char *path);
     void *arg;
@@ -290,8 +290,11 @@ struct check_result {
     struct vault_check_stats vault;
     uint64_t entries, touched;
     bool with_key; /* trees were read, names are known */
-    struct vault_repair_result repair;
 };
+/* Mends what can be mended (vault_repair): before keys are read, for they may be
+ * what is damaged. Uses `mended`, `skipped` and `progress`. */
+MUST_CHECK int work_repair(struct access *a, const struct check_options *o,
+                           struct vault_repair_result *out, struct err *e);
 /* With `a` opened as reader, also reads every tree and opens every seal.
  * 0 even if damage was found: see result->vault.damaged. */
 MUST_CHECK int work_check(struct access *a, const struct check_options *o,

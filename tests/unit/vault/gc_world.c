@@ -33,7 +33,7 @@ void expire(struct world *w, const struct kept *k)
 {
     char name[RECORD_NAME_BYTES];
     record_name(k->seq, name);
-    assert_ok(store_remove(w->store, name, e));
+    object_free(w->store, name);
     assert_ok(store_sync(w->store, "snapshots", e));
 }
 

@@ -322,6 +322,14 @@ uint8_t *object_bytes(struct store *s, const char *name, size_t *len_out)
     return b.data;
 }
 
+void object_free(struct store *s, const char *name)
+{
+    char parity[96];
+    (void)snprintf(parity, sizeof parity, "parity/%s", name);
+    (void)!store_remove(s, parity, NULL);
+    assert_ok(store_remove(s, name, e));
+}
+
 void object_replace(struct store *s, const char *name, const void *p, size_t len)
 {
     assert_ok(store_remove(s, name, e));

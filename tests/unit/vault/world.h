@@ -96,6 +96,8 @@ typedef char object_names[80];
 object_names *names_below(struct store *s, const char *dir, size_t *count_out);
 /* Reads an object whole; free with mem_free. */
 uint8_t *object_bytes(struct store *s, const char *name, size_t *len_out);
+/* Removes an object as those do who may: its parity, too, if it has any. */
+void object_free(struct store *s, const char *name);
 /* Replaces an object by other bytes. */
 void object_replace(struct store *s, const char *name, const void *p, size_t len);
 
