@@ -2,7 +2,9 @@
 #include "world.h"
 
 #include "base/mem.h"
+#include "vault/config_format.h"
 #include "vault/object_head.h"
+#include "vault/object_parity.h"
 #include "vault/refset_format.h"
 
 #include <stdio.h>
@@ -19,12 +21,47 @@ uint64_t next_random(uint64_t *state)
 
 /* ---- the world ------------------------------------------------------------------ */
 
+/* The same worlds in the same order in every run: what a printed seed chooses is then
+ * the same, too. Only times and names in index/ differ. */
+static unsigned worlds;
+
+static void key_of_number(uint8_t what, struct sign_key *out)
+{
+    uint8_t seed[SIGN_SEED_BYTES] = {what, (uint8_t)worlds, (uint8_t)(worlds >> 8)};
+    sign_key_from_seed(seed, out);
+}
+
+/* As vault_create does, whose vaults are random. */
+static void found(struct world *w, bool shared)
+{
+    struct vault_info info = {.shared = shared, .created_ns = 1,
+                              .chunking = {.small_max = 7, .fixed = 4096}};
+    struct sign_key keeper = {0};
+    uint8_t vault[CONFIG_BYTES], secret[KEEPER_BYTES];
+    worlds++;
+    put_u32(info.id, worlds);
+    info.id[UID_BYTES - 1] = 0xab;
+    key_of_number(1, &keeper);
+    key_of_number(2, &w->owner);
+    memcpy(info.keeper_pk, keeper.public_key, SIGN_PUBLIC_BYTES);
+    memcpy(info.owner_pk, w->owner.public_key, SIGN_PUBLIC_BYTES);
+    config_encode(&info, &w->owner, vault);
+    keeper_encode(&keeper, secret);
+    sign_key_done(&keeper);
+    assert_ok(store_put(w->store, "keeper", secret, sizeof secret, e));
+    assert_ok(store_put(w->store, "vault", vault, sizeof vault, e));
+    assert_ok(store_sync(w->store, "", e));
+    assert_ok(vault_open(w->store, &w->v, e));
+    assert_ok(object_parity_put(w->v, "vault", vault, sizeof vault, e));
+    assert_ok(object_parity_put(w->v, "keeper", secret, sizeof secret, e));
+}
+
 static void enrol(struct world *w, int i)
 {
     CLEANUP(buf_done) struct buf b = {0};
     char name[2 * UID_BYTES + 1];
     uint8_t signature[SIGN_BYTES];
-    sign_key_new(&w->key[i]);
+    key_of_number((uint8_t)(3 + i), &w->key[i]);
     memset(w->writer[i], 0x11 * (i + 1), UID_BYTES);
     object_head_put(&b, "abri.WRT");
     buf_put(&b, vault_get_info(w->v)->id, UID_BYTES);
@@ -50,10 +87,7 @@ void world_open(struct world *w, enum world_kind kind, bool shared)
     } else {
         assert_ok(store_mem_open(&w->store, e));
     }
-    struct vault_info info = {.shared = shared, .chunking = {.small_max = 7, .fixed = 4096}};
-    sign_key_new(&w->owner);
-    assert_ok(vault_create(w->store, &info, &w->owner, NULL, NULL, e));
-    assert_ok(vault_open(w->store, &w->v, e));
+    found(w, shared);
     for (int i = 0; i < WRITERS; i++)
         enrol(w, i);
 }
