@@ -87,15 +87,17 @@ expect_equal "$(cat "$T/src/file")" text
 
 step 'a newer format'
 poke "$T/vault/vault" 8 '\002'
+poke "$T/vault/vault" 150 'XXXX' # were it only the version, parity would tell that it is damage
 refused 1 'newer' snapshots
 restore_vault
 record=$(find "$T/vault/snapshots" -type f | sort | tail -n 1)
-poke "$record" 8 '\002'
+poke "$record" 8 '\011'
 expect_status 1 "$ABRI" snapshots
 grep -q newer "$T/err" || fail 'nothing about a newer format'
 restore_vault
 
 step 'damage to the vault object'
+rm "$T/vault/parity/top/vault" # which would do instead
 poke "$T/vault/vault" 40 'XXXX'
 refused 1 'vault' snapshots
 : >"$T/vault/vault.new" && mv "$T/vault/vault.new" "$T/vault/vault"

@@ -361,6 +361,8 @@ void object_free(struct store *s, const char *name)
     char parity[96];
     (void)snprintf(parity, sizeof parity, "parity/%s", name);
     (void)!store_remove(s, parity, NULL);
+    *strrchr(parity, '/') = '\0';
+    (void)!store_sync(s, parity, NULL);
     assert_ok(store_remove(s, name, e));
 }
 
