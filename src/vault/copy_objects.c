@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "vault/certificate_format.h"
+#include "vault/object_kinds.h"
 
 #include <string.h>
 
@@ -24,26 +25,6 @@ struct bringing {
     struct buf newest; /* the list of recipients in force in `to` */
     bool has_newest;
 };
-
-/* INTERIM */
-static int object_verify(struct vault *v, enum vault_kind kind, const char *name,
-                         const struct buf *b, struct err *e)
-{
-    uint8_t id[UID_BYTES] = {0}, raw[8] = {0}, writer[UID_BYTES];
-    (void)hex_decode(name, 2 * UID_BYTES, id, UID_BYTES);
-    (void)hex_decode(name, 16, raw, 8);
-    switch (kind) {
-    case VAULT_WRITER: return writer_verify(v, id, e);
-    case VAULT_RECIPIENTS:
-        return recipients_verify(b->data, b->len, v->info.id, __builtin_bswap64(get_u64(raw)),
-                                 v->info.owner_pk, e);
-    case VAULT_KEY: return key_verify(b->data, b->len, v->info.id, e);
-    case VAULT_SESSION: return envelope_verify(v, id, b->data, b->len, writer, e);
-    case VAULT_RESEALED: return resealed_verify(v, name, b->data, b->len, writer, e);
-    case VAULT_REVOKED: break;
-    }
-    return -1;
-}
 
 static bool is_absent(struct vault *v, enum vault_kind kind, const char *name, int *rc,
                       struct err *e)

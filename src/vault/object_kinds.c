@@ -227,18 +227,18 @@ static int session_superseded(struct vault *v, const char *leaf, struct err *e)
 const struct object_kind object_kinds[] = {
     {.dir = "", .only = "vault", .max = TOP_MAX, .verify = verify_config},
     {.dir = "", .only = "keeper", .max = TOP_MAX, .verify = verify_keeper},
-    {.dir = "writers", .digits = 32, .max = VAULT_OBJECT_MAX, .verify = verify_writer,
+    {.kind = VAULT_WRITER, .dir = "writers", .digits = 32, .max = VAULT_OBJECT_MAX, .verify = verify_writer,
      .claims = claims_id, .copy_goes = true},
-    {.dir = "revoked", .digits = 32, .max = VAULT_OBJECT_MAX, .verify = verify_revoked,
+    {.kind = VAULT_REVOKED, .dir = "revoked", .digits = 32, .max = VAULT_OBJECT_MAX, .verify = verify_revoked,
      .claims = claims_id},
-    {.dir = "recipients", .digits = 16, .max = VAULT_OBJECT_MAX, .verify = verify_recipients,
+    {.kind = VAULT_RECIPIENTS, .dir = "recipients", .digits = 16, .max = VAULT_OBJECT_MAX, .verify = verify_recipients,
      .claims = claims_number, .superseded = recipients_superseded},
-    {.dir = "keys", .digits = 32, .max = VAULT_OBJECT_MAX, .verify = verify_key,
+    {.kind = VAULT_KEY, .dir = "keys", .digits = 32, .max = VAULT_OBJECT_MAX, .verify = verify_key,
      .stays_away = true},
-    {.dir = "resealed", .digits = 32, .more = 16, .max = VAULT_OBJECT_MAX,
+    {.kind = VAULT_RESEALED, .dir = "resealed", .digits = 32, .more = 16, .max = VAULT_OBJECT_MAX,
      .verify = verify_resealed, .claims = claims_resealed, .superseded = resealed_superseded,
      .copy_goes = true},
-    {.dir = "sessions", .digits = 32, .max = VAULT_OBJECT_MAX, .verify = verify_session,
+    {.kind = VAULT_SESSION, .dir = "sessions", .digits = 32, .max = VAULT_OBJECT_MAX, .verify = verify_session,
      .claims = claims_id, .superseded = session_superseded, .copy_goes = true},
     {.dir = "rules", .digits = 16, .max = TOP_MAX, .verify = verify_rules,
      .claims = claims_number},
@@ -246,6 +246,15 @@ const struct object_kind object_kinds[] = {
      .claims = claims_sequence, .copy_goes = true},
 };
 const size_t object_kind_count = sizeof object_kinds / sizeof *object_kinds;
+
+int object_verify(struct vault *v, enum vault_kind kind, const char *leaf, const struct buf *b,
+                  struct err *e)
+{
+    for (size_t i = 0; i < object_kind_count; i++)
+        if (object_kinds[i].kind == kind)
+            return object_kinds[i].verify(v, leaf, b->data, b->len, e);
+    return err_set(e, ERR_USAGE, "objects of kind %d do not exist", (int)kind);
+}
 
 /* ---- names ------------------------------------------------------------------------------------------ */
 

@@ -11,6 +11,7 @@
 #include "vault/vault_internal.h"
 
 struct object_kind {
+    enum vault_kind kind; /* if others put it */
     const char *dir; /* "": at the top, then `only` is the name */
     const char *only;
     uint8_t digits, more; /* of the name: hex digits; and behind a dash, if any */
@@ -34,6 +35,10 @@ struct object_kind {
 /* In the order in which they are mended: each verifies by those before it. */
 extern const struct object_kind object_kinds[];
 extern const size_t object_kind_count;
+
+/* The same by the kind that vault_put knows; `leaf` as there. */
+MUST_CHECK int object_verify(struct vault *v, enum vault_kind kind, const char *leaf,
+                             const struct buf *b, struct err *e);
 
 /* The name in full: "sessions/3f2a…"; of parity: "parity/sessions/3f2a…", and
  * "parity/top/vault". */
