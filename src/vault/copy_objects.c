@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bringing the small objects that a snapshot needs from one replica to another. Each is verified before it is written, as what it is under its name.
+ * Bringing the small objects that a snapshot needs from one replica to another. Each
+ * is verified before it is written, as what it is under its name.
  *
  * P1 Nothing that was removed in `to` on purpose comes back: a session's original
  *    is not brought where it was sealed anew, and a wrapped key only if it wraps a
@@ -201,6 +202,37 @@ int copy_objects(struct vault *from, struct vault *to, bool dry_run, struct dama
                  : 0;
     buf_done(&b.newest);
     return rc;
+}
+
+/* Of each session, if there is nothing of it. */
+static int bring_missing(void *arg, const char *name, struct err *e)
+{
+    struct bringing *b = arg;
+    char ours[RESEALED_NAME_BYTES], session[2 * UID_BYTES + 1] = "";
+    uint8_t id[UID_BYTES] = {0};
+    int rc;
+    memcpy(session, name, 2 * UID_BYTES);
+    (void)hex_decode(session, 2 * UID_BYTES, id, sizeof id);
+    int has = vault_resealed_find(b->to, id, false, ours, e);
+    if (has || !is_absent(b->to, VAULT_SESSION, session, &rc, e))
+        return has < 0 ? -1 : has ? 0 : rc;
+    return bring_resealed(arg, name, e);
+}
+
+int copy_missing(struct vault *from, struct vault *to, struct damage *d, uint64_t *brought,
+                 struct err *e)
+{
+    struct bringing b = {from, to, false, d, brought, {0}, false};
+    char unused[RESEALED_NAME_BYTES];
+    static const uint8_t nobody[UID_BYTES];
+    return vault_resealed_find(from, nobody, true, unused, e) < 0 ||
+                   vault_resealed_find(to, nobody, true, unused, e) < 0 ||
+                   vault_list(from, VAULT_WRITER, bring_writer, &b, e) ||
+                   vault_list(from, VAULT_SESSION, bring_session, &b, e) ||
+                   vault_list(from, VAULT_RESEALED, bring_missing, &b, e) ||
+                   vault_resealed_find(to, nobody, true, unused, e) < 0
+               ? -1
+               : 0;
 }
 
 int vault_copy_objects(struct vault *from, struct vault *to, uint64_t *brought_out, struct err *e)

@@ -10,6 +10,13 @@
 
 #include "vault/vault_internal.h"
 
+/* What a replica can give back of a kind. */
+enum in_replica {
+    REPLICA_NEVER = 0, /* a keeper's own */
+    REPLICA_SAME,      /* the same object has the same name there */
+    REPLICA_RECORD,    /* a copy of it holds all of its parts */
+};
+
 struct object_kind {
     enum vault_kind kind; /* if others put it */
     const char *dir; /* "": at the top, then `only` is the name */
@@ -24,6 +31,7 @@ struct object_kind {
     /* Whether a missing one was replaced by another, and may have been removed on
      * purpose. 1, 0, or -1. NULL: never. */
     int (*superseded)(struct vault *v, const char *leaf, struct err *e);
+    enum in_replica in_replica;
     bool stays_away; /* a missing one is never brought back */
     bool copy_goes;  /* a copy of another one under this name says nothing, and may go */
 };

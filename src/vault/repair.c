@@ -405,6 +405,38 @@ static int set_aside(struct repair *r, struct err *e)
     return 0;
 }
 
+/* ---- by a replica -------------------------------------------------------------------------------------- */
+
+static bool has_come(const struct buf *came, const uint8_t *id)
+{
+    for (size_t at = 0; at < came->len; at += ID_BYTES)
+        if (memcmp(came->data + at, id, ID_BYTES) == 0)
+            return true;
+    return false;
+}
+
+static int take_from_replica(struct repair *r, struct err *e)
+{
+    CLEANUP(buf_done) struct buf lost = {0};
+    CLEANUP(buf_done) struct buf came = {0};
+    for (size_t i = 0; i < r->count; i++)
+        buf_put(&lost, r->lost[i].id, ID_BYTES);
+    if (buf_check(&lost, "damaged packs", e) ||
+        replica_missing(r->v, r->o->replica, r->o, &r->r, e) ||
+        replica_packs(r->v, r->o->replica, &lost, r->o, &r->r, &came, e) ||
+        buf_check(&came, "packs", e))
+        return -1;
+    for (size_t at = 0; at < came.len; at += ID_BYTES) {
+        char name[PACK_NAME_BYTES];
+        pack_name(came.data + at, name);
+        repair_tell(r->o->mended, r->o->arg, name, "taken from the replica");
+    }
+    for (size_t i = r->count; i-- > 0;)
+        if (has_come(&came, r->lost[i].id))
+            drop_lost(r, i);
+    return 0;
+}
+
 static void tell_lost(struct repair *r)
 {
     r->r.packs_lost = r->count;
@@ -420,10 +452,12 @@ int vault_repair(struct vault *v, const struct vault_repair_options *o,
 {
     struct repair r = {.v = v, .o = o, .ids = {.max = (size_t)1 << 30}};
     struct store_lease *lease = NULL;
-    if (store_lease_take(v->store, "gc", &lease, e))
+    if ((o->replica && vault_check_replicas(v, o->replica, e)) ||
+        store_lease_take(v->store, "gc", &lease, e))
         return -1;
-    int rc = repair_objects(v, o, &r.r, e) || store_list(v->store, "packs", list_pack, &r, e) || repair_all(&r, e) ||
-                     exchange(&r, e) || mend_holders(&r, e) || set_aside(&r, e)
+    int rc = repair_objects(v, o, &r.r, e) || store_list(v->store, "packs", list_pack, &r, e) ||
+                     repair_all(&r, e) || exchange(&r, e) || mend_holders(&r, e) ||
+                     (o->replica && take_from_replica(&r, e)) || set_aside(&r, e)
                  ? -1
                  : 0;
     store_lease_drop(lease);

@@ -3,7 +3,7 @@
 #ifndef ABRI_VAULT_REPAIR_INTERNAL_H
 #define ABRI_VAULT_REPAIR_INTERNAL_H
 
-#include "vault/vault_internal.h"
+#include "vault/object_kinds.h"
 
 /* `to` may be NULL. */
 void repair_tell(vault_damage *to, void *arg, const char *object, const char *message);
@@ -13,5 +13,20 @@ MUST_CHECK int repair_replace(struct vault *v, const char *name, const struct bu
 /* All kinds of object_kinds.h; adds to `r`. */
 MUST_CHECK int repair_objects(struct vault *v, const struct vault_repair_options *o,
                               struct vault_repair_result *r, struct err *e);
+
+/* ---- repair_replica.c ---------------------------------------------------------- */
+
+/* Appends the object as the replica has it, not verified. ERR_NOT_FOUND. */
+MUST_CHECK int replica_object(struct vault *v, struct vault *replica, const struct object_kind *k,
+                              const char *leaf, struct buf *out, struct err *e);
+/* Certificates and sessions' keys of which nothing is left here. */
+MUST_CHECK int replica_missing(struct vault *v, struct vault *replica,
+                               const struct vault_repair_options *o,
+                               struct vault_repair_result *r, struct err *e);
+/* Brings what our records need of the packs in `lost` (ID_BYTES each), and of those
+ * that are missing. Those that came whole, under their names, are appended to `came`. */
+MUST_CHECK int replica_packs(struct vault *v, struct vault *replica, const struct buf *lost,
+                             const struct vault_repair_options *o, struct vault_repair_result *r,
+                             struct buf *came, struct err *e);
 
 #endif

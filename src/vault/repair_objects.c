@@ -179,6 +179,37 @@ static int put_back(struct mending *m, const char *leaf, const struct buf *whole
     return see_to_parity(m, name, whole, e);
 }
 
+/* ---- by a replica --------------------------------------------------------------------------- */
+
+/* J1. The same. */
+static int by_replica(struct mending *m, const char *leaf, struct buf *whole, struct err *why)
+{
+    struct err none = ERR_INIT;
+    buf_reset(whole);
+    if (!m->o->replica)
+        return 0;
+    if (replica_object(m->v, m->o->replica, m->kind, leaf, whole, &none) ||
+        m->kind->verify(m->v, leaf, whole->data, whole->len, &none)) {
+        if (none.cls == ERR_NO_MEMORY)
+            return err_give(why, &none);
+        if (m->kind->in_replica)
+            (void)err_wrap(why, "not in the replica either; here");
+        return 0;
+    }
+    return 1;
+}
+
+/* There may never have been parity, so J4 cannot be asked. */
+static int take_over(struct mending *m, const char *leaf, const struct buf *whole, struct err *e)
+{
+    char name[OBJECT_NAME_BYTES];
+    object_kind_name(m->kind, leaf, name);
+    if (repair_replace(m->v, name, whole, e))
+        return -1;
+    tell_mended(m, name, "taken from the replica");
+    return see_to_parity(m, name, whole, e);
+}
+
 /* ---- missing -------------------------------------------------------------------------------- */
 
 /* J3. What was replaced since goes entirely. */
@@ -203,6 +234,9 @@ static int bring_back(struct mending *m, const char *leaf, struct err *e)
         return err_give(e, &why);
     if (rc)
         return put_back(m, leaf, &whole, "was missing: made again from its parity", e);
+    rc = by_replica(m, leaf, &whole, &why);
+    if (rc)
+        return rc < 0 ? err_give(e, &why) : take_over(m, leaf, &whole, e);
     (void)snprintf(text, sizeof text, "is missing, and cannot be made again: %.500s", why.msg);
     return note_lost(m, leaf, NULL, text, e);
 }
@@ -274,6 +308,9 @@ static int mend(struct mending *m, const char *leaf, const struct buf *b, const 
         return put_back(m, leaf, &whole, "mended by its parity", e);
     if (first->cls == ERR_NEWER) /* J7 */
         return skip_newer(m, name, first);
+    rc = by_replica(m, leaf, &whole, &why);
+    if (rc)
+        return rc < 0 ? err_give(e, &why) : take_over(m, leaf, &whole, e);
     return stays_damaged(m, leaf, other, b, first, &why, e);
 }
 

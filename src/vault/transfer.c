@@ -122,8 +122,11 @@ int transfer_need(struct transfer *t, const struct refset *refs, struct err *e)
 
 static bool comes_whole(const struct transfer *t, const struct gc_pack *p)
 {
-    return p->readable && p->bytes <= PARITY_PACK_MAX && WHOLE_SHARE(p->used_count, p->frames) &&
-           (t->lost || !is_there(t, p->id));
+    if (!p->readable || p->bytes > PARITY_PACK_MAX)
+        return false;
+    if (t->lost) /* it becomes what it was, if it is not a sound one that frames moved to there */
+        return is_in(t->lost, p->id) || !is_there(t, p->id);
+    return WHOLE_SHARE(p->used_count, p->frames) && !is_there(t, p->id);
 }
 
 static int plan(struct transfer *t, struct transfer_plan *p, struct err *e)

@@ -20,6 +20,7 @@ struct transfer {
     /* Packs of `to`, ID_BYTES each, whose frames do not count as there: whole ones that
      * come take their place. NULL: those that are condemned, whose names stay theirs. */
     const struct buf *lost;
+    struct buf *came; /* NULL, or gets the ids of packs that came whole */
     bool no_parity;
     struct damage *damage;     /* of `from` */
     struct progress *progress; /* bytes, bytes_total; may be NULL */

@@ -114,6 +114,8 @@ static int settle(struct transfer *t, struct transfer_plan *plan, const struct m
         const struct moving *j = &jobs[i];
         if (j->outcome == CAME) {
             t->packs++;
+            if (t->came)
+                buf_put(t->came, t->needs.packs[j->at].id, ID_BYTES);
             t->bytes += t->needs.packs[j->at].bytes;
         } else if (j->outcome == IS_DAMAGED) {
             plan->parts[plan->parts_count++] = j->at; /* what is left of it */

@@ -491,6 +491,9 @@ struct vault_repair_options {
     vault_damage *mended;  /* an object, and what was done to it */
     vault_damage *damaged; /* an object that stays damaged, and why */
     vault_damage *skipped; /* one of a newer format, which is left as it is */
+    /* NULL, or where to take what parity cannot mend; only read. ERR_USAGE if it is none. */
+    struct vault *replica;
+    vault_damage *damaged_there; /* an object of the replica that is damaged, too */
     void *arg;
     struct progress *progress; /* items: packs; may be NULL */
 };
@@ -500,6 +503,7 @@ struct vault_repair_result {
      * that were removed. */
     uint64_t objects, objects_mended, objects_lost, copies_removed;
     uint64_t parity_made, parity_mended; /* where there was none; that was damaged */
+    uint64_t packs_taken, packs_made; /* from the replica: whole; of single frames */
     uint64_t skipped;                    /* of a newer format */
 };
 /* First the objects that follow from nothing else: identity, keys, certificates,
