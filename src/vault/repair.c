@@ -422,7 +422,6 @@ static int take_from_replica(struct repair *r, struct err *e)
     for (size_t i = 0; i < r->count; i++)
         buf_put(&lost, r->lost[i].id, ID_BYTES);
     if (buf_check(&lost, "damaged packs", e) ||
-        replica_missing(r->v, r->o->replica, r->o, &r->r, e) ||
         replica_packs(r->v, r->o->replica, &lost, r->o, &r->r, &came, e) ||
         buf_check(&came, "packs", e))
         return -1;
@@ -455,7 +454,9 @@ int vault_repair(struct vault *v, const struct vault_repair_options *o,
     if ((o->replica && vault_check_replicas(v, o->replica, e)) ||
         store_lease_take(v->store, "gc", &lease, e))
         return -1;
-    int rc = repair_objects(v, o, &r.r, e) || store_list(v->store, "packs", list_pack, &r, e) ||
+    /* Sessions are verified by certificates: missing ones come first. */
+    int rc = (o->replica && replica_missing(v, o->replica, o, &r.r, e)) ||
+                     repair_objects(v, o, &r.r, e) || store_list(v->store, "packs", list_pack, &r, e) ||
                      repair_all(&r, e) || exchange(&r, e) || mend_holders(&r, e) ||
                      (o->replica && take_from_replica(&r, e)) || set_aside(&r, e)
                  ? -1

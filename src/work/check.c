@@ -198,11 +198,15 @@ static int check_snapshots(struct check *c, struct err *e)
 
 /* What stays damaged is not told here: the check that follows names it, frame by
  * frame, and with a key file by file. */
-int work_repair(struct access *a, const struct check_options *o, struct vault_repair_result *out,
-                struct err *e)
+int work_repair(struct access *a, struct access *replica, const struct check_options *o,
+                struct vault_repair_result *out, struct err *e)
 {
-    const struct vault_repair_options r = {
-        .mended = o->mended, .skipped = o->skipped, .arg = o->arg, .progress = o->progress};
+    const struct vault_repair_options r = {.mended = o->mended,
+                                           .skipped = o->skipped,
+                                           .replica = replica ? replica->vault : NULL,
+                                           .damaged_there = o->damaged_there,
+                                           .arg = o->arg,
+                                           .progress = o->progress};
     return vault_repair(a->vault, &r, out, e);
 }
 

@@ -283,6 +283,7 @@ struct check_options {
     vault_damage *skipped; /* of a newer format: a repair leaves it as it is */
     /* A file of a snapshot that damage touches. */
     void (*touched)(void *arg, const struct snapshot *s, const char *path);
+    vault_damage *damaged_there; /* an object of the replica */
     void *arg;
     struct progress *progress;
 };
@@ -292,8 +293,9 @@ struct check_result {
     bool with_key; /* trees were read, names are known */
 };
 /* Mends what can be mended (vault_repair): before keys are read, for they may be
- * what is damaged. Uses `mended`, `skipped` and `progress`. */
-MUST_CHECK int work_repair(struct access *a, const struct check_options *o,
+ * what is damaged. `replica`: where to take the rest; NULL: nowhere. Uses `mended`,
+ * `skipped`, `damaged_there` and `progress`. */
+MUST_CHECK int work_repair(struct access *a, struct access *replica, const struct check_options *o,
                            struct vault_repair_result *out, struct err *e);
 /* With `a` opened as reader, also reads every tree and opens every seal.
  * 0 even if damage was found: see result->vault.damaged. */

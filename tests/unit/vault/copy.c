@@ -13,30 +13,6 @@
 
 static struct world a, b;
 
-static int fill(void *arg, struct vault *v, struct err *e)
-{
-    uint64_t objects;
-    struct world *of = arg;
-    return vault_copy_objects(of->v, v, &objects, e);
-}
-
-static void replica_in(struct world *of, struct store *s, struct world *out)
-{
-    struct vault_info info = *vault_get_info(of->v);
-    *out = *of;
-    out->store = s;
-    out->v = NULL;
-    assert_ok(vault_create_replica(s, &info, &of->owner, fill, of, e));
-    assert_ok(vault_open(s, &out->v, e));
-}
-
-static void replica(struct world *of, struct world *out)
-{
-    struct store *s;
-    assert_ok(store_mem_open(&s, e));
-    replica_in(of, s, out);
-}
-
 static int set_up(void **state)
 {
     (void)state;

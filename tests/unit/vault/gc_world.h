@@ -30,4 +30,9 @@ struct gc_result collect(struct world *w);
 extern const struct gc_options at_once;
 uint64_t pack_count(struct world *w);
 
+/* An empty replica of a world's vault, in a store of its own (in memory), which
+ * world_close closes. */
+void replica(struct world *of, struct world *out);
+void replica_in(struct world *of, struct store *s, struct world *out);
+
 #endif
