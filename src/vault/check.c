@@ -115,7 +115,9 @@ static int check_pack(struct check *c, uint32_t number, struct err *e)
     }
     c->stats.packs++;
     c->looked_at[number] = true;
-    if (rc) {
+    if (rc && atomic_load(&p->swept) && why.cls == ERR_DAMAGED) {
+        rc = 0; /* waits to be removed; a record that needs it all the same is reported */
+    } else if (rc) {
         char name[PACK_NAME_BYTES];
         pack_name(p->id, name);
         rc = note(c, name, &why, e);

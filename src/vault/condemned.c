@@ -151,13 +151,19 @@ void condemned_mark(struct vault *v, const struct condemned *l)
         const struct condemnation *c = &l->items[i].c;
         for (uint32_t k = 0; k < c->pack_count; k++) {
             uint32_t number = pack_set_find(&v->packs, c->packs + (size_t)k * ID_BYTES);
-            if (number != PACK_NONE)
-                atomic_store(&pack_set_at(&v->packs, number)->condemned, v->condemnings);
+            if (number == PACK_NONE)
+                continue;
+            struct pack *p = pack_set_at(&v->packs, number);
+            atomic_store(&p->condemned, v->condemnings);
+            if (c->stage == CONDEMN_SWEPT)
+                atomic_store(&p->swept, v->condemnings);
         }
     }
     for (uint32_t i = 0; i < count; i++) {
         struct pack *p = pack_set_at(&v->packs, i);
         if (atomic_load(&p->condemned) != v->condemnings)
             atomic_store(&p->condemned, 0);
+        if (atomic_load(&p->swept) != v->condemnings)
+            atomic_store(&p->swept, 0);
     }
 }

@@ -169,28 +169,47 @@ static int wait_for(struct gc *g, size_t at, struct err *e)
     return replace(g, at, &next, e);
 }
 
-/* Damaged packs wait until no record needs them; then they go the way of all. */
+static bool goes_already(const struct gc *g, const uint8_t *id)
+{
+    for (size_t i = 0; i < g->condemned.count; i++) {
+        const struct condemnation *c = &g->condemned.items[i].c;
+        for (uint32_t k = 0; c->stage != CONDEMN_DAMAGED && k < c->pack_count; k++)
+            if (memcmp(c->packs + (size_t)k * ID_BYTES, id, ID_BYTES) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* Damaged packs wait until no record needs them; then they go the way of all. They
+ * count as damaged until they are gone: one that is taken back is not whole. */
 static int let_go(struct gc *g, size_t at, bool *again, struct err *e)
 {
     const struct condemnation *c = &g->condemned.items[at].c;
-    CLEANUP(buf_done) struct buf go = {0}, stay = {0};
+    CLEANUP(buf_done) struct buf go = {0}, there = {0};
     *again = false;
     for (uint32_t i = 0; i < c->pack_count; i++) {
         const uint8_t *id = c->packs + (size_t)i * ID_BYTES;
         const struct gc_pack *p = gc_marks_find(&g->marks, id);
-        if (p && p->number != PACK_NONE)
-            buf_put(gc_pack_is_needed(p) ? &stay : &go, id, ID_BYTES);
+        if (!p || p->number == PACK_NONE)
+            continue;
+        buf_put(&there, id, ID_BYTES);
+        /* What is nowhere to be found may have been moved into it. */
+        if (!gc_pack_is_needed(p) && !(p->footerless && g->marks.unplaced) &&
+            !goes_already(g, id))
+            buf_put(&go, id, ID_BYTES);
     }
-    if (buf_check(&go, "condemned packs", e) || buf_check(&stay, "condemned packs", e))
+    if (buf_check(&go, "condemned packs", e) || buf_check(&there, "condemned packs", e))
         return -1;
-    if (!go.len)
-        return 0;
-    *again = true;
     struct condemnation said = {.stage = CONDEMN_SAID, .made_ns = g->o->clock.now_ns,
                                 .pack_count = (uint32_t)(go.len / ID_BYTES), .packs = go.data};
     struct condemnation rest = {.stage = CONDEMN_DAMAGED, .made_ns = c->made_ns,
-                                .pack_count = (uint32_t)(stay.len / ID_BYTES), .packs = stay.data};
-    return condemned_put(g->v, &g->condemned, &said, e) ? -1 : replace(g, at, &rest, e);
+                                .pack_count = (uint32_t)(there.len / ID_BYTES),
+                                .packs = there.data};
+    bool fewer = rest.pack_count < c->pack_count;
+    if (said.pack_count && condemned_put(g->v, &g->condemned, &said, e))
+        return -1;
+    *again = fewer; /* then the next one stands in its place */
+    return fewer ? replace(g, at, &rest, e) : 0;
 }
 
 static bool is_over(const struct gc *g, const struct condemnation *c)
@@ -289,11 +308,11 @@ static int collect(struct gc *g, struct err *e)
     if (g->o->progress)
         atomic_store(&g->o->progress->bytes_total, g->plan.copy_bytes);
     if (gc_compact(g->v, g->v, &g->marks, &g->plan, &g->damage, g->o->progress, &g->r, e) ||
-        condemn(g, e))
+        gc_heal(g->v, &g->marks, g->o->progress, &g->r, e) || condemn(g, e))
         return -1;
     if (parity_sweep(g->v, e))
         return -1;
-    if (!g->r.packs_condemned)
+    if (!g->r.packs_condemned && !g->r.packs_written)
         return 0;
     g->r.packs_waiting = g->r.sessions_waited_for = 0; /* counted again */
     return look_around(g, e) || advance_all(g, e) ? -1 : 0;

@@ -6,13 +6,17 @@
  *   gc_expire.c   snapshots whose time in the trash is over
  *   gc_mark.c     which frames the records need
  *   gc_plan.c     which packs go, which are copied first
- *   gc_compact.c  copying
+ *   gc_compact.c  copying what is needed in part
+ *   gc_heal.c     references to damaged packs, led to sound copies
+ *   gc_output.c   the packs that are written for both
  *
  * G1 Roots are all records that exist, forgotten ones in their trash window
  *    too. A record that cannot be read or trusted stops the collection: nobody
  *    knows what it needs.
  * G2 A frame that a record needs is in a pack that stays, or was copied into
  *    one that stays and names it as its origin.
+ *    A pack that a repair set aside stays for as long as records need a frame that
+ *    is, or may be, only there.
  * G3 Leases are listed before records are read, and condemnations are durable
  *    before leases are listed.
  * G4 Nothing is removed but what is swept, whose time is over by a clock that is
@@ -42,7 +46,9 @@ struct gc_pack {
     uint8_t *used;   /* frames that records need; NULL: none */
     uint8_t *moved;  /* frames that are in another pack, too; only if it is gone or condemned */
     bool condemned;
-    bool readable; /* its footer is known */
+    bool damaged;    /* condemned because a repair could not mend it */
+    bool footerless; /* damaged, and its footer, too: nobody knows what was moved into it */
+    bool readable;   /* its footer is known */
 };
 
 struct gc_marks {
@@ -50,6 +56,7 @@ struct gc_marks {
     uint32_t count, cap;
     struct id_map map; /* from ids to packs */
     uint64_t snapshots, references;
+    bool unplaced; /* a frame is needed of a pack that is gone, and no row says where it is */
 };
 void gc_marks_done(struct gc_marks *m);
 /* The same in three steps, for whoever chooses himself what is needed: every pack that
@@ -86,6 +93,53 @@ MUST_CHECK int gc_plan(struct vault *v, const struct gc_marks *m, const struct g
 MUST_CHECK int gc_order(struct vault *v, const struct gc_marks *m, uint32_t *packs, uint32_t count,
                         struct err *e);
 
+/* ---- gc_output.c -------------------------------------------------------------------------- */
+
+#define GC_READ_BYTES ((size_t)FRAME_SEALED_MAX + FRAME_HEADER_BYTES)
+
+/* A pack that frames are taken from; they are asked for in ascending order. */
+struct gc_source {
+    const struct gc_pack *pack;
+    struct pack_contents contents;
+    uint32_t origin; /* rows before it belong to frames that are done */
+    bool parity;
+};
+/* Always call pack_contents_done. ERR_DAMAGED, ERR_NOT_FOUND. */
+MUST_CHECK int gc_source_open(struct vault *v, const struct gc_pack *p, struct gc_source *out,
+                              struct err *e);
+void gc_source_row(const struct gc_source *s, uint32_t frame, struct pack_row *out);
+/* ERR_DAMAGED if header and sealed bytes are not what the footer says. */
+MUST_CHECK int gc_source_check(const struct pack_row *row, const uint8_t *bytes, struct err *e);
+
+/* Packs being written, one after the other. */
+struct gc_output {
+    struct vault *v;
+    struct progress *progress;
+    struct gc_result *result;
+    struct store_writer *object;
+    struct pack_header header;
+    uint64_t end;
+    struct buf rows, origins;
+    uint32_t frames;
+    struct id_map ids; /* from chunk ids to its frames */
+    bool dirs[256];    /* of packs that were written */
+    bool parity;       /* one of the packs that this one comes from has it */
+};
+void gc_output_init(struct gc_output *o, struct vault *v, struct progress *progress,
+                    struct gc_result *result);
+void gc_output_done(struct gc_output *o);
+/* One frame, out of a pack with header `from`; *now_out: its ordinal, to be used
+ * before the next is put. */
+MUST_CHECK int gc_output_put(struct gc_output *o, const struct pack_header *from, bool parity,
+                             const uint8_t *bytes, const struct pack_row *row, uint32_t *now_out,
+                             struct err *e);
+/* Says that the frame just put is frame `frame` of `s`, and of every pack that the
+ * rows of `s` name for it and records still need. */
+void gc_output_origins(struct gc_output *o, uint32_t now, const struct gc_marks *m,
+                       struct gc_source *s, uint32_t frame);
+/* Ends the last pack; all of them are durable. */
+MUST_CHECK int gc_output_end(struct gc_output *o, struct err *e);
+
 /* ---- gc_compact.c --------------------------------------------------------------------- */
 
 /* Copies the needed frames of plan->copy, packs of `from`, into new packs of `to`,
@@ -94,5 +148,12 @@ MUST_CHECK int gc_order(struct vault *v, const struct gc_marks *m, uint32_t *pac
 MUST_CHECK int gc_compact(struct vault *from, struct vault *to, const struct gc_marks *m,
                           struct gc_plan *plan, struct damage *d, struct progress *progress,
                           struct gc_result *result, struct err *e);
+
+/* ---- gc_heal.c ------------------------------------------------------------------------------ */
+
+/* For frames that records need of packs that are damaged or gone: copies sound
+ * ones of the same chunk, durably, with rows that name the places of the old. */
+MUST_CHECK int gc_heal(struct vault *v, const struct gc_marks *m, struct progress *progress,
+                       struct gc_result *result, struct err *e);
 
 #endif

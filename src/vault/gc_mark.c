@@ -8,6 +8,8 @@
  * M2 A reference to a frame of a pack that is gone, or condemned, also means the
  *    frames that name it as their origin, in packs that are neither. Rows name
  *    every pack that a frame was ever in, so one look at each is enough.
+ *    Rows of a damaged pack (stage 4) count only for frames of packs that are gone,
+ *    and that no sound pack names: a copy that is still there is better.
  * M3 What a writer sent after it was revoked is no record: it keeps nothing.
  * M4 A record that is missing although nobody removed it (its parity is there) stops it, too.
  */
@@ -103,8 +105,10 @@ static void mark_condemned(struct gc_marks *m, const struct condemned *condemned
         const struct condemnation *c = &condemned->items[i].c;
         for (uint32_t k = 0; k < c->pack_count; k++) {
             struct gc_pack *p = gc_marks_find(m, c->packs + (size_t)k * ID_BYTES);
-            if (p)
+            if (p) {
                 p->condemned = true;
+                p->damaged = p->damaged || c->stage == CONDEMN_DAMAGED;
+            }
         }
     }
 }
@@ -257,13 +261,16 @@ static int follow(struct gc_pack *n, uint32_t now, struct gc_pack *from, uint32_
     return 0;
 }
 
+typedef int follow_row(struct gc_pack *n, uint32_t now, struct gc_pack *from, uint32_t frame,
+                       struct err *e);
+
 static int follow_footer(struct gc_marks *m, struct gc_pack *n, const struct pack_footer *f,
-                         struct err *e)
+                         follow_row *each, struct err *e)
 {
     for (uint32_t i = 0; i < f->origin_count; i++) {
         const uint8_t *row = f->origins + (size_t)i * PACK_ORIGIN_BYTES;
         struct gc_pack *from = gc_marks_find(m, row + 4);
-        if (from && follow(n, get_u32(row), from, get_u32(row + 36), e))
+        if (from && each(n, get_u32(row), from, get_u32(row + 36), e))
             return -1;
     }
     return 0;
@@ -279,12 +286,50 @@ static int follow_moved(struct vault *v, struct gc_marks *m, struct err *e)
             continue;
         int rc = pack_contents_read(v, n->id, &c, e);
         if (rc == 0)
-            rc = follow_footer(m, n, &c.footer, e);
+            rc = follow_footer(m, n, &c.footer, follow, e);
         pack_contents_done(&c);
         if (rc)
             return -1;
     }
     return 0;
+}
+
+static int follow_into_damaged(struct gc_pack *n, uint32_t now, struct gc_pack *from,
+                               uint32_t frame, struct err *e)
+{
+    if (from->number != PACK_NONE ||
+        (from->moved && frame < from->frames && refset_bit(from->moved, frame)))
+        return 0;
+    return follow(n, now, from, frame, e);
+}
+
+/* After the sound ones. */
+static int follow_damaged(struct vault *v, struct gc_marks *m, struct err *e)
+{
+    for (uint32_t i = 0; i < m->count; i++) {
+        struct gc_pack *n = &m->packs[i];
+        struct gc_source s;
+        struct err why = ERR_INIT;
+        if (n->number == PACK_NONE || !n->damaged)
+            continue;
+        int rc = gc_source_open(v, n, &s, &why);
+        n->footerless = rc != 0;
+        if (rc == 0)
+            rc = follow_footer(m, n, &s.contents.footer, follow_into_damaged, &why);
+        pack_contents_done(&s.contents);
+        if (rc == 0 || why.cls != ERR_NO_MEMORY)
+            continue;
+        if (e)
+            *e = why;
+        return -1;
+    }
+    return 0;
+}
+
+static void look_for_unplaced(struct gc_marks *m)
+{
+    for (uint32_t i = 0; i < m->count && !m->unplaced; i++)
+        m->unplaced = m->packs[i].number == PACK_NONE && gc_pack_is_needed(&m->packs[i]);
 }
 
 static void count_used(struct gc_marks *m)
@@ -313,9 +358,10 @@ int gc_marks_begin(struct vault *v, const struct condemned *condemned, struct gc
 
 int gc_marks_follow(struct vault *v, struct gc_marks *m, struct err *e)
 {
-    if (follow_moved(v, m, e))
+    if (follow_moved(v, m, e) || follow_damaged(v, m, e))
         return -1;
     count_used(m);
+    look_for_unplaced(m);
     return 0;
 }
 

@@ -180,6 +180,8 @@ static int scrub_all(struct scrub *s, struct err *e)
 {
     struct err why = ERR_INIT;
     const struct pack *p = pack_set_at(&s->vault->packs, s->pack);
+    if (atomic_load(&p->swept))
+        return 0; /* no record needs it, and it waits to be removed: nothing to be mended */
     s->stats.packs++;
     if (scrub_parity(s, p->id, e))
         return -1;

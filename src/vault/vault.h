@@ -349,6 +349,8 @@ struct gc_result {
     uint64_t packs_waiting, sessions_waited_for; /* a later collection goes on with them */
     uint64_t packs_swept, bytes_swept; /* wait for their time to be over */
     uint64_t packs_removed, bytes_removed;
+    uint64_t frames_healed; /* needed of damaged packs, found elsewhere: references lead there */
+    uint64_t frames_lost;   /* needed of damaged packs, and found nowhere */
     uint64_t packs_taken_back; /* condemned, and found needed after all */
     int64_t mark_ns;           /* the time that marking took */
 };

@@ -2,8 +2,9 @@
 /*
  * Backups, collections, expiry, crashes and power cuts in any order, from one
  * seed: several openings of one vault, as processes would have them, each with a
- * session of its own; a collection that dies at any of its operations. After
- * every step of danger each snapshot must read back, chunk by chunk.
+ * session of its own; a collection that dies at any of its operations; packs that
+ * rot, are set aside, and whose chunks the next backup stores again. After every
+ * step of danger each snapshot must read back, chunk by chunk.
  *
  * ABRI_SEED=n replays a run, ABRI_RUNS=n sets how many seeds are tried.
  */
@@ -11,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "vault/condemned.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +34,7 @@ struct sim {
     struct process p[PROCESSES];
     struct kept kept[SNAPSHOTS];
     size_t count;
-    uint64_t collected, died, cuts, taken_back, copied, waiting;
+    uint64_t collected, died, cuts, taken_back, copied, waiting, rotten, healed;
     bool shared;
 };
 
@@ -132,6 +134,7 @@ static void step_collect(struct sim *x)
     x->taken_back += r.packs_taken_back;
     x->copied += r.packs_copied;
     x->waiting += r.packs_waiting;
+    x->healed += r.frames_healed;
     store_close(layer);
     verify(x);
 }
@@ -151,6 +154,84 @@ static void step_power_cut(struct sim *x)
     verify(x);
 }
 
+/* ---- rot ---------------------------------------------------------------------------------- */
+
+static void set_aside(struct sim *x, const uint8_t *pack)
+{
+    struct condemned l = {0};
+    struct damage ignored = {0};
+    struct condemnation c = {.stage = CONDEMN_DAMAGED, .pack_count = 1, .packs = pack};
+    assert_ok(condemned_read(x->w.v, &ignored, &l, e));
+    assert_ok(condemned_put(x->w.v, &l, &c, e));
+    condemned_done(&l);
+}
+
+/* Some frames of a pack; true for each number that the pack had. The writer, or -1 if
+ * it had nothing that we know. */
+static int rot(struct sim *x, const uint8_t *pack, bool had[CHUNKS])
+{
+    struct pack_contents c;
+    char name[PACK_NAME_BYTES];
+    size_t len;
+    int writer = -1;
+    assert_ok(pack_contents_read(x->w.v, pack, &c, e));
+    pack_name(pack, name);
+    uint8_t *p = object_bytes(x->w.store, name, &len);
+    for (uint32_t i = 0; i < c.footer.count; i++) {
+        struct pack_row row;
+        pack_row_decode(c.footer.rows + (size_t)i * PACK_ROW_BYTES, &row);
+        if (pick(x, 2))
+            p[row.offset + FRAME_HEADER_BYTES + 1] ^= 1;
+        for (uint64_t n = 0; n < CHUNKS; n++) {
+            uint8_t id[ID_BYTES];
+            chunk_id(n, id);
+            had[n] = had[n] || memcmp(id, row.id, ID_BYTES) == 0;
+        }
+    }
+    for (int i = 0; i < WRITERS; i++)
+        if (memcmp(c.header.writer, x->w.writer[i], UID_BYTES) == 0)
+            writer = i;
+    pack_contents_done(&c);
+    object_replace(x->w.store, name, p, len);
+    assert_ok(store_sync(x->w.store, "packs", e));
+    name[8] = 0;
+    assert_ok(store_sync(x->w.store, name, e));
+    mem_free(p);
+    reader_cache_forget(x->w.v->readers);
+    for (int i = 0; i < PROCESSES; i++)
+        reader_cache_forget(x->p[i].w.v->readers);
+    return writer;
+}
+
+/* A pack rots and is set aside, and a backup of its writer stores its chunks again. */
+static void step_rot(struct sim *x)
+{
+    size_t count;
+    uint8_t pack[ID_BYTES];
+    bool had[CHUNKS] = {false};
+    struct kept again = {0};
+    object_names *names = names_below(x->w.store, "packs", &count);
+    bool found = count && pack_name_decode(names[pick(x, count)], pack);
+    mem_free(names);
+    if (!found || x->count == SNAPSHOTS)
+        return;
+    int writer = rot(x, pack, had);
+    set_aside(x, pack);
+    struct session *s = session_start(&x->w, writer, 1500);
+    for (uint64_t n = 0; n < CHUNKS; n++) {
+        if (!had[n])
+            continue;
+        assert_ok(chunk_put(s, n, n % 5 ? FRAME_DATA : FRAME_META, e) < 0);
+        again.has[n] = true;
+    }
+    commit(&x->w, s, writer);
+    session_end(s);
+    kept_newest(x->w.v, &again);
+    x->kept[x->count++] = again;
+    x->rotten++;
+    verify(x);
+}
+
 static void step(struct sim *x)
 {
     struct process *p = &x->p[pick(x, PROCESSES)];
@@ -163,8 +244,10 @@ static void step(struct sim *x)
         step_die(x, p);
     else if (what < 79)
         step_expire(x);
-    else if (what < 97)
+    else if (what < 95)
         step_collect(x);
+    else if (what < 97)
+        step_rot(x);
     else
         step_power_cut(x);
 }
@@ -209,6 +292,8 @@ static void run(uint64_t seed, struct sim *total)
     total->taken_back += x.taken_back;
     total->copied += x.copied;
     total->waiting += x.waiting;
+    total->rotten += x.rotten;
+    total->healed += x.healed;
 }
 
 static void nothing_that_is_needed_is_ever_lost(void **state)
@@ -222,12 +307,14 @@ static void nothing_that_is_needed_is_ever_lost(void **state)
     for (uint64_t i = 0; i < count; i++)
         run(first + i, &total);
     print_message("%llu collections, %llu of them died, %llu power cuts; packs copied %llu, waiting "
-                  "%llu, taken back %llu\n",
+                  "%llu, taken back %llu; %llu packs rotted, %llu frames healed\n",
                   (unsigned long long)total.collected, (unsigned long long)total.died,
                   (unsigned long long)total.cuts, (unsigned long long)total.copied,
-                  (unsigned long long)total.waiting, (unsigned long long)total.taken_back);
+                  (unsigned long long)total.waiting, (unsigned long long)total.taken_back,
+                  (unsigned long long)total.rotten, (unsigned long long)total.healed);
     if (count >= 20) /* else the simulation does not meet what it is for */
-        assert_true(total.died && total.cuts && total.copied && total.waiting && total.taken_back);
+        assert_true(total.died && total.cuts && total.copied && total.waiting && total.taken_back &&
+                    total.healed);
 }
 
 int main(void)

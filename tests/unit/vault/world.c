@@ -246,6 +246,31 @@ void backup(struct world *w, int writer, uint64_t from, uint64_t to)
     session_end(s);
 }
 
+/* ---- what the owner says ------------------------------------------------------------------ */
+
+void put_signed(struct world *w, enum vault_kind kind, const char *name, struct buf *b,
+                       const struct sign_key *key, const char *context)
+{
+    uint8_t signature[SIGN_BYTES];
+    sign_make(key, context, b->data, b->len, signature);
+    buf_put(b, signature, sizeof signature);
+    assert_ok(vault_put(w->v, kind, name, b->data, b->len, e));
+    buf_done(b);
+}
+
+void revoke(struct world *w, int writer, uint64_t last, const struct sign_key *by)
+{
+    struct buf b = {0};
+    char name[2 * UID_BYTES + 1];
+    hex_encode(w->writer[writer], UID_BYTES, name);
+    object_head_put(&b, "abri.RVK");
+    buf_put(&b, vault_get_info(w->v)->id, UID_BYTES);
+    buf_put(&b, w->writer[writer], UID_BYTES);
+    buf_put_u64(&b, last);
+    buf_put_u64(&b, 99);
+    put_signed(w, VAULT_REVOKED, name, &b, by, "revoked");
+}
+
 /* ---- verification --------------------------------------------------------------------- */
 
 static int verify_frame(const struct pack_contents *c, uint32_t frame, struct err *e)

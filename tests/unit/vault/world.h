@@ -77,6 +77,16 @@ void commit(struct world *w, struct session *s, int writer);
 /* Session with chunks [from, to), committed and ended. */
 void backup(struct world *w, int writer, uint64_t from, uint64_t to);
 
+/* ---- what the owner says ---------------------------------------------------------- */
+
+/* Signs what is in `b`, and puts it. */
+void put_signed(struct world *w, enum vault_kind kind, const char *name, struct buf *b,
+                const struct sign_key *key, const char *context);
+/* A revocation, signed by `by`: records of the writer after `last` are refused. */
+void revoke(struct world *w, int writer, uint64_t last, const struct sign_key *by);
+
+/* ---- verifying ---------------------------------------------------------------------- */
+
 /* How many frames the snapshot refers to, all of them read and hashed; a
  * message in `why` and -1 if one is missing or wrong. */
 int64_t snapshot_verify(struct vault *v, const struct snapshot *s, struct err *why);
