@@ -96,6 +96,8 @@ static void tell_json(struct cli *c, const struct gc_options *o, const struct gc
     json_put_number(j, "packs_removed", r->packs_removed);
     json_put_number(j, "bytes_removed", r->bytes_removed);
     json_put_number(j, "packs_taken_back", r->packs_taken_back);
+    json_put_number(j, "frames_healed", r->frames_healed);
+    json_put_number(j, "frames_lost", r->frames_lost);
     json_put_number(j, "mark_ms", (uint64_t)(r->mark_ns / 1000000));
     json_emit(c, stdout, j);
 }
@@ -119,6 +121,21 @@ static void tell_what_waits(struct cli *c, const struct gc_options *o, const str
                  r->packs_taken_back, PLURAL(r->packs_taken_back));
 }
 
+static void tell_what_was_healed(struct cli *c, const struct gc_result *r)
+{
+    if (r->frames_healed)
+        say(c,
+            "led references to %" PRIu64 " damaged or missing chunk%s to sound copies that later "
+            "backups stored",
+            r->frames_healed, PLURAL(r->frames_healed));
+    if (r->frames_lost)
+        say_note(c,
+                 "%" PRIu64 " chunk%s that snapshots need %s damaged or missing, and nowhere else: "
+                 "`abri check --read-data` names the files; a backup of a machine that still has "
+                 "them stores them again",
+                 r->frames_lost, PLURAL(r->frames_lost), r->frames_lost == 1 ? "is" : "are");
+}
+
 static void tell_people(struct cli *c, const struct gc_options *o, const struct gc_result *r)
 {
     char all[AMOUNT_TEXT_BYTES], needed[AMOUNT_TEXT_BYTES], size[AMOUNT_TEXT_BYTES];
@@ -137,6 +154,7 @@ static void tell_people(struct cli *c, const struct gc_options *o, const struct 
         say(c, "would condemn %" PRIu64 " pack%s", r->packs_condemned, PLURAL(r->packs_condemned));
         return;
     }
+    tell_what_was_healed(c, r);
     tell_what_waits(c, o, r);
     amount_format_size(r->bytes_removed, size);
     say(c, "removed %" PRIu64 " pack%s, %s", r->packs_removed, PLURAL(r->packs_removed), size);
@@ -183,6 +201,9 @@ const struct command cmd_gc = {
         "Removes snapshots whose time in the trash is over, and what no snapshot needs any more. Packs "
         "that are needed in part are copied first, the needed part. Needs no passphrase; backups, "
         "restores and checks may run at the same time, and none of them waits.\n"
+        "\n"
+        "If packs are damaged or missing and later backups stored the same chunks again, older snapshots "
+        "are led to the sound copies, as far as their writer may refer to them.\n"
         "\n"
         "What a backup under way might still refer to is left for the next gc, and packs that nothing "
         "needs stay for another day, in case of a mistake. So run it regularly, after forget. If it is "

@@ -180,6 +180,21 @@ static bool goes_already(const struct gc *g, const uint8_t *id)
     return false;
 }
 
+/* A pack that is gone may come back with the next power cut if whoever removed it died
+ * before it had synced; as a damaged one that nobody calls damaged. */
+static int sync_gone(struct gc *g, const uint8_t *id, struct err *e)
+{
+    char name[PACK_NAME_BYTES];
+    struct err why = ERR_INIT;
+    pack_name(id, name);
+    name[sizeof "packs/aa" - 1] = 0;
+    if (store_sync(g->v->store, name, &why) == 0 || why.cls == ERR_NOT_FOUND)
+        return 0;
+    if (e)
+        *e = why;
+    return -1;
+}
+
 /* Damaged packs wait until no record needs them; then they go the way of all. They
  * count as damaged until they are gone: one that is taken back is not whole. */
 static int let_go(struct gc *g, size_t at, bool *again, struct err *e)
@@ -190,8 +205,11 @@ static int let_go(struct gc *g, size_t at, bool *again, struct err *e)
     for (uint32_t i = 0; i < c->pack_count; i++) {
         const uint8_t *id = c->packs + (size_t)i * ID_BYTES;
         const struct gc_pack *p = gc_marks_find(&g->marks, id);
-        if (!p || p->number == PACK_NONE)
+        if (!p || p->number == PACK_NONE) {
+            if (sync_gone(g, id, e))
+                return -1;
             continue;
+        }
         buf_put(&there, id, ID_BYTES);
         /* What is nowhere to be found may have been moved into it. */
         if (!gc_pack_is_needed(p) && !(p->footerless && g->marks.unplaced) &&

@@ -144,6 +144,23 @@ expect_same_tree "$S" "$T/r4"
 "$ABRI" check --read-data >"$T/out" 2>"$T/err"
 expect_no_grep 'damaged in snapshot' "$T/out"
 
+step 'a collection leads the old snapshot there; then nothing is damaged any more'
+expect_status 0 "$ABRI" gc
+expect_grep 'led references to [1-9][0-9]* damaged or missing chunk' "$T/out"
+expect_grep 'swept 1 pack' "$T/out"
+expect_status 0 "$ABRI" check --read-data
+expect_grep 'no damage was found' "$T/out"
+expect_status 0 "$ABRI" --json gc --keep-swept 0
+expect_equal "$(field summary frames_healed)" 0
+expect_equal "$(field summary frames_lost)" 0
+rm -rf "$T/vault/index" "$T/r3" "$T/r4"
+for id in "$first" "$second" latest; do
+    rm -rf "$T/r"
+    expect_status 0 "$ABRI" restore "$id:$S" -t "$T/r" --verify
+done
+expect_same_tree "$S" "$T/r"
+expect_status 0 "$ABRI" check --read-data
+
 step 'missing and zeroed packs: the same'
 for how in missing zeroed empty; do
     restore_vault
@@ -162,7 +179,27 @@ for how in missing zeroed empty; do
     rm -rf "$T/r"
     expect_status 0 "$ABRI" restore "latest:$S" -t "$T/r" --verify
     expect_same_tree "$S" "$T/r"
+    expect_status 0 "$ABRI" gc --keep-swept 0
+    [ ! -e "$T/vault/packs/$late" ] || fail "$how: the damaged pack is still there"
+    expect_status 0 "$ABRI" check --read-data
+    rm -rf "$T/r"
+    expect_status 0 "$ABRI" restore "$second:$S" -t "$T/r" --verify
+    expect_same_tree "$S" "$T/r"
 done
+
+step 'what no backup has any more stays, and is told'
+restore_vault
+zero "$T/vault/packs/$late" 10 300
+cp "$T/vault/packs/$late" "$T/was"
+expect_status 1 "$ABRI" check --repair
+mv "$S/later" "$T/later"
+expect_status 0 "$ABRI" backup "$S"
+expect_status 0 "$ABRI" --json gc --keep-swept 0
+[ "$(field summary frames_lost)" -gt 0 ] || fail 'nothing lost'
+cmp "$T/was" "$T/vault/packs/$late" || fail 'what was left of the pack was changed'
+expect_status 1 "$ABRI" check --read-data
+expect_grep "damaged in snapshot $second .*: $S/later\$" "$T/out"
+mv "$T/later" "$S/later"
 
 step 'no parity wanted; a repair makes it'
 rm -rf "$T/vault"

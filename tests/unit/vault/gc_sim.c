@@ -203,6 +203,15 @@ static int rot(struct sim *x, const uint8_t *pack, bool had[CHUNKS])
     return writer;
 }
 
+/* A session that began before knows nothing of it, and may make a snapshot that is
+ * damaged from the start: nothing else needs to hold its chunks by then. */
+static void end_sessions(struct sim *x)
+{
+    for (int i = 0; i < PROCESSES; i++)
+        if (x->p[i].s)
+            step_die(x, &x->p[i]);
+}
+
 /* A pack rots and is set aside, and a backup of its writer stores its chunks again. */
 static void step_rot(struct sim *x)
 {
@@ -216,6 +225,7 @@ static void step_rot(struct sim *x)
     if (!found || x->count == SNAPSHOTS)
         return;
     int writer = rot(x, pack, had);
+    end_sessions(x);
     set_aside(x, pack);
     struct session *s = session_start(&x->w, writer, 1500);
     for (uint64_t n = 0; n < CHUNKS; n++) {
