@@ -157,6 +157,8 @@ void condemned_mark(struct vault *v, const struct condemned *l)
             atomic_store(&p->condemned, v->condemnings);
             if (c->stage == CONDEMN_SWEPT)
                 atomic_store(&p->swept, v->condemnings);
+            if (c->stage == CONDEMN_DAMAGED)
+                atomic_store(&p->damaged, v->condemnings);
         }
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -165,5 +167,7 @@ void condemned_mark(struct vault *v, const struct condemned *l)
             atomic_store(&p->condemned, 0);
         if (atomic_load(&p->swept) != v->condemnings)
             atomic_store(&p->swept, 0);
+        if (atomic_load(&p->damaged) != v->condemnings)
+            atomic_store(&p->damaged, 0);
     }
 }

@@ -10,12 +10,23 @@
 
 enum { FOUND = 1, ABSENT = 0, RUN_DAMAGED = -1 };
 
+/* The last packs that are looked into; in those on their way out frames are sound,
+ * in those that were set aside as damaged perhaps not. */
+enum depth { IN_USE, ON_THEIR_WAY_OUT, DAMAGED, DEPTHS };
+
 /* Which places a look-up accepts. */
 struct wanted {
     index_accept *accept; /* NULL: all */
     const void *arg;
-    bool condemned; /* those in packs on their way out, too */
+    enum depth depth;
 };
+
+static enum depth depth_of(const struct pack *p)
+{
+    return !atomic_load_explicit(&p->condemned, memory_order_relaxed) ? IN_USE
+           : !atomic_load_explicit(&p->damaged, memory_order_relaxed) ? ON_THEIR_WAY_OUT
+                                                                      : DAMAGED;
+}
 
 /* An entry as a place in the vault, if it is one that the caller may use. */
 static int judge(const struct vault *v, const struct index_run *r, const struct index_entry *n,
@@ -30,7 +41,7 @@ static int judge(const struct vault *v, const struct index_run *r, const struct 
     if (n->frame >= p->frame_count || n->len > FRAME_SEALED_MAX)
         return RUN_DAMAGED;
     struct frame_loc loc = {number, n->frame, n->offset, n->len};
-    if ((!w->condemned && atomic_load_explicit(&p->condemned, memory_order_relaxed)) ||
+    if (depth_of(p) > w->depth ||
         (w->accept && !w->accept(w->arg, p, &loc)))
         return ABSENT;
     *out = loc;
@@ -127,9 +138,10 @@ int index_find_any(struct vault *v, const uint8_t id[ID_BYTES], index_accept *ac
                    const void *arg, struct frame_loc *out, struct err *e)
 {
     struct wanted w = {.accept = accept, .arg = arg};
-    int found = find(v, id, &w, out, e);
-    w.condemned = true;
-    return found == ABSENT ? find(v, id, &w, out, e) : found;
+    int found = ABSENT;
+    for (; found == ABSENT && w.depth < DEPTHS; w.depth++)
+        found = find(v, id, &w, out, e);
+    return found;
 }
 
 bool vault_find(struct vault *v, const uint8_t id[ID_BYTES], struct frame_loc *out)

@@ -26,6 +26,7 @@ struct pack {
     bool moved_in;         /* compaction wrote it: its footer names origins */
     _Atomic uint64_t condemned; /* 0: no; else when it was marked */
     _Atomic uint64_t swept;     /* the same: condemned, and needed by no record */
+    _Atomic uint64_t damaged;   /* the same: condemned, since a repair could not mend it */
     _Atomic bool unsynced; /* its name may not survive a power cut yet */
     uint64_t seen;         /* the last refresh that listed it */
     uint64_t covered;      /* the last refresh in which a run described it */

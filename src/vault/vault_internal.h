@@ -115,7 +115,7 @@ struct scope;
 int index_find(struct vault *v, const uint8_t id[ID_BYTES], const struct scope *scope,
                struct frame_loc *out, struct err *e);
 /* For readers: any place that `accept` (NULL: all) takes; one in a condemned pack
- * only if there is no other. Thread-safe; `accept` is called with the lock held. */
+ * only if there is no other, and one in a damaged pack last. Thread-safe; `accept` is called with the lock held. */
 typedef bool index_accept(const void *arg, const struct pack *p, const struct frame_loc *loc);
 int index_find_any(struct vault *v, const uint8_t id[ID_BYTES], index_accept *accept,
                    const void *arg, struct frame_loc *out, struct err *e);
