@@ -85,6 +85,7 @@ static void tell_json(struct cli *c, const struct check_result *r, const struct 
     json_put_number(j, "bytes_read", r->vault.bytes_read);
     json_put_number(j, "entries", r->entries);
     json_put_number(j, "damaged", r->vault.damaged);
+    json_put_number(j, "records_refused", r->vault.refused);
     json_put_number(j, "files_touched", r->touched);
     json_put_bool(j, "with_key", r->with_key);
     json_put_bool(j, "read_data", o->read_data);
@@ -144,6 +145,11 @@ static void tell_people(struct cli *c, const struct check_result *r, const struc
         say_note(c, "read %s of the vault%s", size, o->subset < 1 ? ", a part" : "");
     else
         say_note(c, "the content of packs was not read: --read-data does that");
+    if (r->vault.refused)
+        say_note(c,
+                 "%" PRIu64 " record%s of revoked writers %s refused: received after the revocation; "
+                 "no snapshot, no damage",
+                 r->vault.refused, PLURAL(r->vault.refused), r->vault.refused == 1 ? "is" : "are");
     if (m)
         tell_repair(c, m);
     if (r->vault.damaged == 0 && r->touched == 0)

@@ -290,6 +290,22 @@ static int print_table(struct listing *l, struct err *e)
     return 0;
 }
 
+/* No damage: the revocation says that they are not to be believed. */
+static void tell_refused(struct listing *l)
+{
+    if (!l->list.refused)
+        return;
+    if (!l->cli->global.json) {
+        say_note(l->cli,
+                 "%" PRIu64 " record%s of revoked writers %s refused: received after the revocation",
+                 l->list.refused, PLURAL(l->list.refused), l->list.refused == 1 ? "is" : "are");
+        return;
+    }
+    json_t *o = json_object_of("refused");
+    json_put_number(o, "records", l->list.refused);
+    json_emit(l->cli, stdout, o);
+}
+
 static int run(struct cli *c, const void *args, const struct words *w, struct err *e)
 {
     CLEANUP(listing_done) struct listing l = {.cli = c, .args = args};
@@ -302,6 +318,7 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
     } else if (print_table(&l, e)) {
         return -1;
     }
+    tell_refused(&l);
     if (l.damaged)
         return err_set(e, ERR_DAMAGED,
                        "%" PRIu64 " damaged object%s: `abri check` tells what that touches",

@@ -176,6 +176,12 @@ void doctor_snapshots(struct doctor *d)
         doctor_tell(d, DOCTOR_BAD, "records", "run `abri check`", "%s", e.msg);
         return;
     }
+    if (all.refused)
+        doctor_tell(d, DOCTOR_WARN, "records",
+                    "somebody used a revoked key: find out who, and from where; the records count "
+                    "for nothing",
+                    "%" PRIu64 " record%s received after the writer had been revoked", all.refused,
+                    PLURAL(all.refused));
     const struct snapshot *mine =
         newest_of(&all, d->is_writer ? d->access.writer->id : NULL);
     if (mine)

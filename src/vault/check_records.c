@@ -209,7 +209,7 @@ static int check_record(struct records *r, uint64_t sequence, struct err *e)
     if (check_keeper_chain(r, e))
         return -1;
     if (revoked_refuses(&r->revoked, r->record.w.writer, sequence)) {
-        say(r, REFUSED_RECORD);
+        c->stats.refused++;
         return 0;
     }
     int rc = r->record.k.copied ? check_copy(r, e) : check_writer_chain(r, e);

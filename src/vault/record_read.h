@@ -16,8 +16,6 @@ struct record {
     uint8_t k_hash[HASH_BYTES]; /* H(K) */
 };
 
-#define REFUSED_RECORD "refused: it was received after its writer had been revoked"
-
 /* Reads head, W and K of one record and checks all that needs no signature:
  * structure, length, name, vault, and that K is about this W. On failure `r` is
  * empty. Reuses the memory of r->bytes. */

@@ -186,7 +186,7 @@ static int visit(struct walk *w, uint64_t sequence, struct err *e)
     if (record_read(w->v, sequence, &w->record, &inner) == 0 && trust(w, &inner) == 0) {
         memcpy(w->k_previous, w->record.k.previous, HASH_BYTES);
         if (revoked_refuses(&w->revoked, w->record.w.writer, sequence)) {
-            damage_report(w->damage, name, REFUSED_RECORD);
+            w->list.refused++;
             return 0;
         }
         return chain_follow(w, e) ? -1 : append(w, e);

@@ -280,12 +280,14 @@ struct snapshot {
 struct snapshot_list {
     struct snapshot *items; /* ascending by dated_ns, then by seq */
     size_t count;
+    uint64_t refused; /* records left out: received after their writer had been revoked */
 };
 void snapshot_list_done(struct snapshot_list *l);
 
 /* All living snapshots whose signatures (writer's certificate, keeper) verify and
- * that no revocation refuses; the others are reported through `damaged` and left
- * out, and so are marks that do not verify. Reads no reference set. */
+ * that no revocation refuses. Those that are refused are counted and left out; those
+ * that do not verify are reported through `damaged` and left out, and so are marks
+ * that do not verify. Reads no reference set. */
 MUST_CHECK int vault_snapshots(struct vault *v, struct snapshot_list *out, vault_damage *damaged,
                                void *arg, struct err *e);
 /* The same with those in the trash: what the vault must be able to give back. */
@@ -478,6 +480,7 @@ void snapshot_for_policy(const struct snapshot *s, struct policy_snapshot *out);
 
 struct vault_check_stats {
     uint64_t snapshots, packs, frames, bytes_read, damaged;
+    uint64_t refused;    /* records, received after their writer had been revoked: no damage */
     uint64_t unreadable; /* packs whose ends are damaged: what is in them is not known */
 };
 

@@ -108,10 +108,17 @@ expect_status 0 "$ABRI" writer revoke "$web3"
 mv "$T/vault/revoked/$web3" "$T/held"
 expect_status 0 env ABRI_CONFIG_DIR="$T/config3" ABRI_CACHE_DIR="$T/cache3" "$ABRI" backup "$T/src"
 mv "$T/held" "$T/vault/revoked/$web3"
-expect_status 1 "$ABRI" --json snapshots --keyless
-expect_grep refused "$T/out"
+expect_status 0 "$ABRI" --json snapshots --keyless
+expect_equal "$(field refused records)" 1
 count=$(grep -c '"message_type":"snapshot"' "$T/out")
 expect_equal "$(ls "$T/vault/snapshots" | wc -l)" $((count + 1))
-expect_status 1 "$ABRI" check
+expect_status 0 "$ABRI" check
+expect_grep '1 record of revoked writers is refused' "$T/out"
+expect_grep 'no damage was found' "$T/out"
+expect_status 0 "$ABRI" --json check
+expect_equal "$(field summary records_refused)" 1
+expect_status 0 "$ABRI" snapshots
 cat "$T/out" "$T/err" >"$T/both"
-expect_grep refused "$T/both"
+expect_grep '1 record of revoked writers is refused' "$T/both"
+"$ABRI" doctor >"$T/out" 2>"$T/err"
+expect_grep '1 record received after the writer had been revoked' "$T/out"

@@ -318,7 +318,7 @@ static void copies_of_a_revoked_writer_count_if_a_record_does(void **state)
         struct kept a = keep(&w, 0, 0, 60);
         spoil_and_set_aside(10, 11);
         struct kept b = keep(&w, 0, 0, 60);
-        revoke(&w, 0, accepted ? b.seq : a.seq, &w.owner);
+        revoke_writer(&w, 0, accepted ? b.seq : a.seq, &w.owner);
         struct gc_result r = collect(&w);
         assert_int_equal(r.frames_healed, accepted);
         assert_int_equal(r.frames_lost, !accepted);

@@ -258,7 +258,7 @@ void put_signed(struct world *w, enum vault_kind kind, const char *name, struct 
     buf_done(b);
 }
 
-void revoke(struct world *w, int writer, uint64_t last, const struct sign_key *by)
+void revoke_writer(struct world *w, int writer, uint64_t last, const struct sign_key *by)
 {
     struct buf b = {0};
     char name[2 * UID_BYTES + 1];
