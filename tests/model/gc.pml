@@ -9,6 +9,10 @@
  * A collection copies A alone into pack N if nobody needs B, and removes packs
  * that nobody needs. What is written as one object is one step here.
  *
+ * Once, frame B of P rots, or frame A of N, and a repair sets the pack aside. What
+ * is left of it is kept as long as nothing else has the frame. If a session stored B
+ * again, a collection copies it, and A, into N: old references lead there.
+ *
  * Each MUTANT_… takes away one step or turns two around: tests/model/run lets
  * spin find the snapshot that is then lost.
  */
@@ -34,6 +38,11 @@ bool present[2] = false;  /* P and N */
 byte stage[2] = IN_USE;   /* their condemnations */
 bool waits[4] = false;    /* pack * SESSIONS + session: whom the condemnation waits for */
 
+bool rotten = false;       /* one pack, once */
+bool set_aside[2] = false; /* as damaged: beside the stage above */
+bool n_has_b = false;      /* healing put B into N, too */
+bool n_was_alone = false;  /* when A rotted in N, P was gone */
+
 /* Snapshots: 0 is the old one, 1 … are those of the sessions. */
 bool exists[3] = false;
 bool expired_unsynced = false; /* snapshot 0 was removed, its name not synced */
@@ -50,19 +59,31 @@ bool cut = false; /* the power went: everybody notices and begins anew */
 #define refers(s, f, p) (exists[s] && pack_of[s] == p && (frame_of[s] == f || s == 0))
 #define any_refers(f, p) (refers(0, f, p) || refers(1, f, p) || refers(2, f, p))
 
-/* Frame A of P is also in N, if N is there; it counts only if N stays. */
+/* A sound frame B of a later session. */
+#define b_stored_again ((exists[1] && frame_of[1] == B && pack_of[1] == OWN) || \
+                        (exists[2] && frame_of[2] == B && pack_of[2] == OWN))
+
+/* Frame A of P is also in N, if N is there; it counts only if N stays and is sound. */
 #ifdef MUTANT_MOVED_TO_A_CONDEMNED_PACK
-#define moved(x) (present[N])
+#define moved(x) (present[N] && !set_aside[N])
 #elif defined(MUTANT_CONDEMNS_BEFORE_COPYING)
 #define moved(x) (true) /* whoever condemned it was going to copy */
-#else
+#elif defined(MUTANT_MOVED_TO_A_DAMAGED_PACK)
 #define moved(x) (present[N] && stage[N] == IN_USE)
+#else
+#define moved(x) (present[N] && stage[N] == IN_USE && !set_aside[N])
 #endif
-#define p_goes (!present[P] || stage[P] != IN_USE)
+#ifdef MUTANT_CONDEMNS_BEFORE_HEALING
+#define healed(x) (b_stored_again)
+#else
+#define healed(x) (moved(x) && n_has_b)
+#endif
+#define p_goes (!present[P] || stage[P] != IN_USE || set_aside[P])
 
-/* The property. */
-#define a_is_there(p) ((p == OWN) || present[p] || (p == P && present[N]))
-#define b_is_there(p) ((p == OWN) || present[p])
+/* The property. A damaged pack that alone has a frame counts: its bytes are kept. */
+#define n_counts (present[N] && (!set_aside[N] || n_was_alone))
+#define a_is_there(p) ((p == OWN) || present[p] || (p == P && n_counts))
+#define b_is_there(p) ((p == OWN) || present[p] || (p == P && n_counts && n_has_b))
 #define safe(s) (!exists[s] || \
     ((!(frame_of[s] == A || s == 0) || a_is_there(pack_of[s])) && \
      (!(frame_of[s] == B || s == 0) || b_is_there(pack_of[s]))))
@@ -78,20 +99,20 @@ proctype session(byte me)
 
     /* The lease, then what is condemned, then which packs there are. */
 #ifdef MUTANT_LOOKS_BEFORE_THE_LEASE
-    atomic { p_shunned = (stage[P] != IN_USE); n_shunned = (stage[N] != IN_USE); }
+    atomic { p_shunned = (stage[P] != IN_USE || set_aside[P]); n_shunned = (stage[N] != IN_USE || set_aside[N]); }
     lease[me] = true;
     atomic { p_seen = present[P]; n_seen = present[N]; }
 #elif defined(MUTANT_AN_INDEX_OF_BEFORE_THE_LEASE)
     atomic { p_seen = present[P]; n_seen = present[N]; }
     lease[me] = true;
-    atomic { p_shunned = (stage[P] != IN_USE); n_shunned = (stage[N] != IN_USE); }
+    atomic { p_shunned = (stage[P] != IN_USE || set_aside[P]); n_shunned = (stage[N] != IN_USE || set_aside[N]); }
 #elif defined(MUTANT_LISTS_PACKS_FIRST)
     lease[me] = true;
     atomic { p_seen = present[P]; n_seen = present[N]; }
-    atomic { p_shunned = (stage[P] != IN_USE); n_shunned = (stage[N] != IN_USE); }
+    atomic { p_shunned = (stage[P] != IN_USE || set_aside[P]); n_shunned = (stage[N] != IN_USE || set_aside[N]); }
 #else
     lease[me] = true;
-    atomic { p_shunned = (stage[P] != IN_USE); n_shunned = (stage[N] != IN_USE); }
+    atomic { p_shunned = (stage[P] != IN_USE || set_aside[P]); n_shunned = (stage[N] != IN_USE || set_aside[N]); }
     atomic { p_seen = present[P]; n_seen = present[N]; }
 #endif
 #ifdef MUTANT_USES_CONDEMNED_PACKS
@@ -103,7 +124,7 @@ proctype session(byte me)
     fi;
     /* The offer: a pack that is there and not shunned, else a pack of its own. */
     if
-    :: f == A && n_seen && !n_shunned -> where = N
+    :: (f == A || n_has_b) && n_seen && !n_shunned -> where = N
     :: p_seen && !p_shunned -> where = P
     :: else -> where = OWN
     fi;
@@ -128,8 +149,15 @@ proctype session(byte me)
 
 /* ---- a collection ----------------------------------------------------------------- */
 
-#define judge_p (any_refers(B, P) || (any_refers(A, P) && !moved(0)))
-#define judge_n (any_refers(A, N) || (p_goes && any_refers(A, P) && stage[N] == IN_USE))
+#define judge_p ((any_refers(B, P) && !healed(0)) || (any_refers(A, P) && !moved(0)))
+#define n_holds_for_p (any_refers(A, P) || (n_has_b && any_refers(B, P)))
+#ifdef MUTANT_ROWS_OF_DAMAGED_PACKS_DO_NOT_COUNT
+#define n_has_the_rest (false)
+#else
+#define n_has_the_rest (set_aside[N] && !present[P] && n_holds_for_p)
+#endif
+#define judge_n (any_refers(A, N) || any_refers(B, N) || n_has_the_rest || \
+                 (p_goes && stage[N] == IN_USE && !set_aside[N] && n_holds_for_p))
 
 proctype collector()
 {
@@ -140,6 +168,13 @@ proctype collector()
     :: round == GC_RUNS -> break
     :: else ->
         round++;
+        /* What rots is set aside by a repair; it holds the lease of collections. */
+        if
+        :: !rotten && present[P] -> atomic { rotten = true; set_aside[P] = true }
+        :: !rotten && present[N] && !n_has_b ->
+            atomic { rotten = true; set_aside[N] = true; n_was_alone = !present[P] }
+        :: skip
+        fi;
         /* An expired snapshot goes, at some time. */
         if
         :: exists[0] -> exists[0] = false; expired_unsynced = true
@@ -166,6 +201,11 @@ proctype collector()
         do
         :: k > N -> break
         :: else ->
+            if /* damaged ones wait for this; they stay damaged until they are gone */
+            :: present[k] && set_aside[k] && stage[k] == IN_USE &&
+               !((k == P && p_needed) || (k == N && n_needed)) -> stage[k] = SAID
+            :: else -> skip
+            fi;
             if
             :: stage[k] == SAID ->
                 atomic {
@@ -195,8 +235,12 @@ proctype collector()
                 if
                 :: (k == P && p_needed) || (k == N && n_needed) -> stage[k] = IN_USE
                 :: else ->
-                    atomic { present[k] = false; assert(all_safe) };
-                    stage[k] = IN_USE
+                    atomic {
+                        present[k] = false;
+                        n_has_b = n_has_b && k != N;
+                        assert(all_safe)
+                    };
+                    atomic { stage[k] = IN_USE; set_aside[k] = false }
                 fi
             :: skip
             fi;
@@ -212,10 +256,21 @@ proctype collector()
             b_needed = any_refers(B, P);
             n_needed = judge_n
         };
+        /* Healing: a sound copy of B, and A with it, durable before anything is judged. */
+        if
+        :: atomic {
+            present[P] && set_aside[P] && any_refers(B, P) && b_stored_again &&
+            !n_has_b && !(present[N] && (stage[N] != IN_USE || set_aside[N])) ->
+            present[N] = true;
+            n_has_b = true
+           };
+           goto next
+        :: else -> skip
+        fi;
         if
         /* An N that is condemned may be met again: the same frames, the same name. */
-        :: present[P] && stage[P] == IN_USE && p_used && !b_needed &&
-           !(present[N] && stage[N] == IN_USE) ->
+        :: present[P] && stage[P] == IN_USE && !set_aside[P] && p_used && !b_needed &&
+           !present[N] ->
 #ifdef MUTANT_CONDEMNS_BEFORE_COPYING
             stage[P] = SAID;
             if
@@ -239,7 +294,7 @@ proctype collector()
             stage[P] = SAID
 #endif
 #endif
-        :: present[P] && stage[P] == IN_USE && !p_used ->
+        :: present[P] && stage[P] == IN_USE && !set_aside[P] && !p_used ->
 #ifdef MUTANT_LISTS_BEFORE_CONDEMNING
             atomic {
                 waits[P * SESSIONS] = lease[0];
@@ -249,7 +304,7 @@ proctype collector()
 #else
             stage[P] = SAID
 #endif
-        :: present[N] && stage[N] == IN_USE && !n_needed -> stage[N] = SAID
+        :: present[N] && stage[N] == IN_USE && !set_aside[N] && !n_needed -> stage[N] = SAID
         :: else -> skip
         fi;
 next:   skip
