@@ -27,7 +27,8 @@ static int check_owner(struct check *c, const struct mark *m, struct record *r, 
     r->sequence = m->sequence;
     if (*there && memcmp(r->id, m->snapshot, ID_BYTES) != 0)
         damage_report(&c->damage, m->name,
-                      "is about another snapshot than the one of its sequence");
+                      "is about another snapshot than the one of its sequence, and has no meaning: remove this file "
+                      "from the vault");
     return 0;
 }
 

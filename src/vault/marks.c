@@ -27,8 +27,14 @@
 #include "base/mem.h"
 #include "vault/record_format.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define MARK_ADVICE                                                                                \
+    "nobody can say what it was, so its snapshot is kept whatever is asked; run `abri check "      \
+    "--repair`, or remove this file (and its parity) from the vault, see `abri snapshots` and "    \
+    "`abri snapshots --trash`, and say again what you meant (lock, hold, tag, forget)"
 
 #define MARKS_MAX ((size_t)1 << 24)
 
@@ -113,6 +119,17 @@ static void note_trouble(struct mark_list *l, const struct err *why)
         l->trouble = *why;
 }
 
+int damage_note_advice(struct damage *d, const char *object, const struct err *why,
+                       const char *advice, struct err *e)
+{
+    char text[ERR_MESSAGE_BYTES];
+    if (why->cls != ERR_DAMAGED && why->cls != ERR_LIMIT)
+        return damage_note(d, object, why, e);
+    (void)snprintf(text, sizeof text, "%.400s: %s", why->msg, advice);
+    damage_report(d, object, text);
+    return 0;
+}
+
 /* Reads each; those that went meanwhile leave the list. */
 static int read_all(struct vault *v, struct mark_list *l, struct damage *d, struct err *e)
 {
@@ -123,7 +140,7 @@ static int read_all(struct vault *v, struct mark_list *l, struct damage *d, stru
         struct mark m = l->items[i];
         if (!rc && read_mark(v, &m, &why) && why.cls != ERR_NOT_FOUND) {
             note_trouble(l, &why);
-            rc = damage_note(d, m.name, &why, e);
+            rc = damage_note_advice(d, m.name, &why, MARK_ADVICE, e);
         }
         if (why.cls != ERR_NOT_FOUND)
             l->items[kept++] = m;

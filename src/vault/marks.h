@@ -61,6 +61,10 @@ MUST_CHECK int records_trusted(struct vault *v, struct snapshot_list *out, struc
 struct check;
 MUST_CHECK int check_marks(struct check *c, struct err *e);
 
+/* As damage_note; of bytes that are wrong, the report also says what to do. */
+MUST_CHECK int damage_note_advice(struct damage *d, const char *object, const struct err *why,
+                                  const char *advice, struct err *e);
+
 /* rules.c: the rules of all generations, one by one; `e` is filled where one is bad. */
 MUST_CHECK int rules_check(struct vault *v, struct damage *d, struct err *e);
 /* witness.c */

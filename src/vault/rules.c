@@ -13,6 +13,10 @@
 #include "vault/object_parity.h"
 
 #define RULES_TRIES 100
+#define RULES_ADVICE                                                                               \
+    "nothing can be forgotten or freed, for it may have held a higher floor; run `abri check "     \
+    "--repair`, or remove this file (and its parity) from the vault and set the floor again with " \
+    "`abri floor`"
 
 struct reading {
     struct vault *v;
@@ -48,13 +52,10 @@ static int visit(void *arg, const char *name, uint64_t len, struct err *e)
         read_generation(r, name, generation, &why) == 0)
         return 0;
     if (r->damage)
-        return damage_note(r->damage, name, &why, e);
+        return damage_note_advice(r->damage, name, &why, RULES_ADVICE, e);
     if (why.cls != ERR_NO_MEMORY && why.cls != ERR_NEWER)
         return err_set(e, ERR_DAMAGED,
-                       "%s: %s: nothing can be forgotten, for it may have held a higher floor; "
-                       "run `abri check --repair`, or remove the file (and its parity) and set the "
-                       "floor again with `abri floor`",
-                       name, why.msg);
+                       "%s: %s: " RULES_ADVICE, name, why.msg);
     if (e)
         *e = why;
     return err_wrap(e, "%s", name);

@@ -226,4 +226,21 @@ expect_grep 'a mark of it cannot be read' "$T/out"
 expect_equal "$(living)" '5 18 20 '
 expect_status 1 env ABRI_PASSPHRASE='correct horse' "$ABRI" check
 expect_grep 'marks/0000000000000005' "$T/err"
+expect_grep 'remove this file (and its parity) from the vault' "$T/err"
+
+step 'damaged rules stop all forgetting, and the way out is said'
+rm "$T"/vault/marks/0000000000000005-* "$T"/vault/parity/marks/0000000000000005-*
+export ABRI_PASSPHRASE='correct horse'
+expect_status 0 "$ABRI" check
+expect_status 0 "$ABRI" floor 1d --yes
+rules=$(ls "$T"/vault/rules/* | tail -n 1)
+printf X | dd of="$rules" bs=1 seek=40 conv=notrunc 2>/dev/null
+expect_status 1 "$ABRI" check
+expect_equal "$(grep -c "^abri: damaged: rules/$(basename "$rules"): .*remove this file (and its parity) from the vault and set the floor again with .abri floor" "$T/err")" 1
+expect_status 1 later 8 "$ABRI" forget -l 1
+expect_grep 'remove this file' "$T/err"
+expect_one_error
+rm "$rules" "$T/vault/parity/rules/$(basename "$rules")"
+expect_status 0 "$ABRI" floor 1d --yes
+expect_status 0 "$ABRI" check
 exit 0

@@ -227,7 +227,8 @@ proctype collector()
                 if
                 :: (k == P && p_needed) || (k == N && n_needed) -> stage[k] = IN_USE
                 :: else -> stage[k] = SWEPT
-                fi
+                fi;
+                atomic { waits[k * SESSIONS] = false; waits[k * SESSIONS + 1] = false }
             :: else -> skip
             fi;
             if /* its time is over, or not yet */
@@ -238,6 +239,7 @@ proctype collector()
                     atomic {
                         present[k] = false;
                         n_has_b = n_has_b && k != N;
+                        n_was_alone = n_was_alone && k != N;
                         assert(all_safe)
                     };
                     atomic { stage[k] = IN_USE; set_aside[k] = false }
@@ -307,7 +309,15 @@ proctype collector()
         :: present[N] && stage[N] == IN_USE && !set_aside[N] && !n_needed -> stage[N] = SAID
         :: else -> skip
         fi;
-next:   skip
+next:   atomic { /* what is not looked at again makes no states of its own */
+            k = P;
+            alive[0] = false;
+            alive[1] = false;
+            p_needed = false;
+            n_needed = false;
+            b_needed = false;
+            p_used = false
+        }
     od
 }
 

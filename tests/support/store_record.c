@@ -45,7 +45,7 @@ void store_record_describe(struct store_record *r, size_t op, char *out, size_t 
 {
     static const char *const names[LOGGED_KINDS] = {
         [LOGGED_CREATE] = "create", [LOGGED_PWRITE] = "pwrite", [LOGGED_FDATASYNC] = "fdatasync",
-        [LOGGED_SYNC_DIR] = "sync", [LOGGED_RENAME] = "rename", [LOGGED_LINK] = "link",
+        [LOGGED_SYNC_DIR] = "sync", [LOGGED_RENAME] = "rename", [LOGGED_REPLACE] = "replace", [LOGGED_LINK] = "link",
         [LOGGED_UNLINK] = "unlink", [LOGGED_MKDIR] = "mkdir",
     };
     (void)pthread_mutex_lock(&r->lock);
@@ -216,8 +216,9 @@ static int rec_two_names(struct store_record *r, enum logged_kind kind,
                          const struct store_dir_at *from, const struct store_dir_at *to)
 {
     (void)pthread_mutex_lock(&r->lock);
-    int rc = kind == LOGGED_RENAME ? store_dir_system.rename_new(NULL, from, to)
-                                   : store_dir_system.link(NULL, from, to);
+    int rc = kind == LOGGED_RENAME    ? store_dir_system.rename_new(NULL, from, to)
+             : kind == LOGGED_REPLACE ? store_dir_system.rename(NULL, from, to)
+                                      : store_dir_system.link(NULL, from, to);
     int saved = errno;
     if (rc == 0)
         log_op(r, kind, from->path)->to = or_die(mem_strdup(to->path));
@@ -229,6 +230,11 @@ static int rec_two_names(struct store_record *r, enum logged_kind kind,
 static int rec_rename_new(void *arg, const struct store_dir_at *from, const struct store_dir_at *to)
 {
     return rec_two_names(arg, LOGGED_RENAME, from, to);
+}
+
+static int rec_rename(void *arg, const struct store_dir_at *from, const struct store_dir_at *to)
+{
+    return rec_two_names(arg, LOGGED_REPLACE, from, to);
 }
 
 static int rec_link(void *arg, const struct store_dir_at *from, const struct store_dir_at *to)
@@ -258,6 +264,7 @@ const struct store_dir_ops store_record_ops = {
     .fdatasync = rec_fdatasync,
     .sync_dir = rec_sync_dir,
     .rename_new = rec_rename_new,
+    .rename = rec_rename,
     .link = rec_link,
     .unlink = rec_unlink,
     .mkdir = rec_mkdir,

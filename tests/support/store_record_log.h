@@ -14,6 +14,7 @@ enum logged_kind {
     LOGGED_FDATASYNC,
     LOGGED_SYNC_DIR,
     LOGGED_RENAME,
+    LOGGED_REPLACE, /* a rename over what has the name */
     LOGGED_LINK,
     LOGGED_UNLINK,
     LOGGED_MKDIR,
@@ -23,7 +24,7 @@ enum logged_kind {
 struct logged {
     enum logged_kind kind;
     char *path;
-    char *to; /* of rename and link */
+    char *to; /* of rename, replace and link */
     uint64_t off;
     size_t len;
     uint8_t *data;

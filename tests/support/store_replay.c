@@ -150,6 +150,7 @@ static void apply(struct disk *d, size_t op)
     case LOGGED_FDATASYNC: n->synced = n->write_count; break;
     case LOGGED_LINK: find(d, l->to)->now = n; break;
     case LOGGED_RENAME:
+    case LOGGED_REPLACE:
         find(d, l->path)->now = NULL;
         find(d, l->to)->now = n;
         break;
