@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A program that knows only docs/format restores what abri stored, every
 # attribute of a random tree, and notices every object that is not as written.
-# ABRI_SEED=n replays.
+# ABRI_SEED=n replays; ABRI_TREE=medium takes a larger tree, and minutes.
 . "$(dirname "$0")/lib.sh"
 maketree=${3:?the tree maker}
 reader=$(dirname "$0")/../../tools/second-reader
@@ -29,7 +29,7 @@ snapshot() { sed -n 's/^snapshot \(.*\) saved/\1/p' "$T/out"; }
 
 make_vault
 step 'a random tree'
-"$maketree" "$seed" "$T/src" medium 2>"$T/note" || { cat "$T/note" >&2; fail 'maketree'; }
+"$maketree" "$seed" "$T/src" "${ABRI_TREE:-small}" 2>"$T/note" || { cat "$T/note" >&2; fail 'maketree'; }
 head -c 3000000 /dev/urandom >"$T/src/large"
 yes 'the same again' | head -c 3000000 >"$T/src/dull"
 mkdir "$T/src/many"
@@ -123,25 +123,7 @@ expect_status 0 "$ABRI" writer revoke "$writer"
 expect_status 0 "$ABRI" writer add --successor-of "$writer"
 expect_status 0 "$ABRI" backup "$T/src"
 same "$T/src" latest
-# index and keeper are no business of a reader.
-for object in $(cd "$T/vault" && find vault keys recipients writers sessions resealed revoked packs snapshots -type f | sort); do
-    file=$T/vault/$object
-    size=$(stat -c %s "$file")
-    cp "$file" "$T/good"
-    chmod u+w "$file"
-    for at in 9 $((size / 3)) $((size * 3 / 4)) $((size - 1)); do
-        byte=$(od -An -tu1 -j "$at" -N 1 "$file" | tr -d ' ')
-        printf "\\$(printf '%03o' $((byte ^ 4)))" | dd of="$file" bs=1 seek="$at" conv=notrunc 2>/dev/null
-        rm -rf "$T/back"
-        "$reader" "$T/vault" restore latest "$T/back" >"$T/out" 2>"$T/err"
-        got=$?
-        # Frames that only the first snapshot needs are not read for the latest.
-        case $object:$got in
-        *:1) expect_grep '^second-reader: ' "$T/err" ;;
-        packs/*:0) rsync -an --checksum --itemize-changes --delete "$T/src/" "$T/back$T/src/" | grep -q . && fail "$object at $at: wrong content" ;;
-        *) fail "$object at $at: status $got" ;;
-        esac
-        cat "$T/good" >"$file"
-    done
-done
+# index, keeper and parity are no business of a reader.
+expect_status 0 "$(dirname "$0")/second-reader-flips.py" "$reader" "$T/vault" "$T/src" "$T/back"
+cat "$T/out"
 same "$T/src" latest

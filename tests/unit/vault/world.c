@@ -248,7 +248,7 @@ void backup(struct world *w, int writer, uint64_t from, uint64_t to)
 
 /* ---- what the owner says ------------------------------------------------------------------ */
 
-void put_signed(struct world *w, enum vault_kind kind, const char *name, struct buf *b,
+void put_signed_object(struct world *w, enum vault_kind kind, const char *name, struct buf *b,
                        const struct sign_key *key, const char *context)
 {
     uint8_t signature[SIGN_BYTES];
@@ -268,7 +268,7 @@ void revoke_writer(struct world *w, int writer, uint64_t last, const struct sign
     buf_put(&b, w->writer[writer], UID_BYTES);
     buf_put_u64(&b, last);
     buf_put_u64(&b, 99);
-    put_signed(w, VAULT_REVOKED, name, &b, by, "revoked");
+    put_signed_object(w, VAULT_REVOKED, name, &b, by, "revoked");
 }
 
 /* ---- verification --------------------------------------------------------------------- */

@@ -80,7 +80,7 @@ void backup(struct world *w, int writer, uint64_t from, uint64_t to);
 /* ---- what the owner says ---------------------------------------------------------- */
 
 /* Signs what is in `b`, and puts it. */
-void put_signed(struct world *w, enum vault_kind kind, const char *name, struct buf *b,
+void put_signed_object(struct world *w, enum vault_kind kind, const char *name, struct buf *b,
                 const struct sign_key *key, const char *context);
 /* A revocation, signed by `by`: records of the writer after `last` are refused. */
 void revoke_writer(struct world *w, int writer, uint64_t last, const struct sign_key *by);

@@ -23,7 +23,7 @@ static void succeed(struct world *w, int i, const uint8_t predecessor[UID_BYTES]
     buf_put_u64(&b, 1);
     buf_put_blob(&b, "machine", 7);
     buf_put(&b, predecessor, UID_BYTES);
-    put_signed(w, VAULT_WRITER, name, &b, &w->owner, "writer");
+    put_signed_object(w, VAULT_WRITER, name, &b, &w->owner, "writer");
     world_reopen(w);
 }
 
@@ -217,7 +217,7 @@ static void put_resealed(struct world *w, const uint8_t session[UID_BYTES], int 
     buf_put(&b, boxes, 32);
     buf_put_u32(&b, 1);
     buf_put(&b, boxes, 112);
-    put_signed(w, VAULT_RESEALED, name, &b, &w->owner, "resealed");
+    put_signed_object(w, VAULT_RESEALED, name, &b, &w->owner, "resealed");
 }
 
 static void what_the_owner_sealed_anew_stands_for_the_original(void **state)
