@@ -231,12 +231,15 @@ static struct vault_repair_result repair(struct world *w, struct tale *t)
     return r;
 }
 
+static char last_damage[1024];
+
 static uint64_t damage_count(struct world *w)
 {
     struct vault_check_stats stats;
     struct reports r = {0};
     world_reopen(w);
     assert_ok(vault_check(w->v, report, &r, &stats, e));
+    (void)snprintf(last_damage, sizeof last_damage, "%s: %s", r.object, r.message);
     return stats.damaged;
 }
 
@@ -247,7 +250,8 @@ static void nothing_is_left_to_do(struct world *w)
     if (t.mended + t.damaged + t.skipped)
         fail_msg("%s: %s", t.last, t.why);
     assert_int_equal(r.parity_made, 0);
-    assert_int_equal(damage_count(w), 0);
+    if (damage_count(w))
+        fail_msg("%s", last_damage);
 }
 
 /* ---- every kind, every damage -------------------------------------------------------------------- */
@@ -837,6 +841,49 @@ static void nothing_is_collected_while_a_record_is_missing(void **state)
     world_close(&w);
 }
 
+/* ---- beside damage, before it is mended --------------------------------------------------------------------- */
+
+/* The newest record is damaged or missing, or an older one, when the next snapshots
+ * come: what they say of it holds when it is back. */
+static void what_comes_after_a_lost_record_knows_of_it(void **state)
+{
+    (void)state;
+    for (int newest = 0; newest < 2; newest++)
+        for (int missing = 0; missing < 2; missing++) {
+            struct world w;
+            struct tale t;
+            const char *name = newest ? "snapshots/0000000000000002" : "snapshots/0000000000000001";
+            world_of_all(&w);
+            if (missing)
+                assert_ok(store_remove(w.store, name, e));
+            else
+                object_replace(w.store, name, "", 0);
+            world_reopen(&w);
+            backup(&w, 0, 20, 24); /* the writer of 1; chained to 2 */
+            backup(&w, 1, 24, 28);
+            assert_int_equal(repair(&w, &t).objects_mended, 1);
+            nothing_is_left_to_do(&w);
+            assert_int_equal(verify_all(w.v), 4);
+            world_close(&w);
+        }
+}
+
+static void a_lost_floor_lets_nothing_be_forgotten(void **state)
+{
+    (void)state;
+    struct world w;
+    struct tale t;
+    struct vault_rules rules;
+    world_of_all(&w);
+    assert_ok(store_remove(w.store, "rules/0000000000000002", e));
+    assert_err(vault_rules(w.v, &rules, e), ERR_DAMAGED);
+    assert_err(vault_set_rules(w.v, 0, 60, e), ERR_DAMAGED);
+    assert_int_equal(repair(&w, &t).objects_mended, 1);
+    assert_ok(vault_rules(w.v, &rules, e));
+    assert_int_equal(rules.generation, 2);
+    world_close(&w);
+}
+
 int main(void)
 {
     print_message("seed %llu\n", (unsigned long long)seed);
@@ -856,6 +903,8 @@ int main(void)
         cmocka_unit_test(newer_objects_are_left_alone),
         cmocka_unit_test(parity_is_mended_too),
         cmocka_unit_test(nothing_is_collected_while_a_record_is_missing),
+        cmocka_unit_test(what_comes_after_a_lost_record_knows_of_it),
+        cmocka_unit_test(a_lost_floor_lets_nothing_be_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
