@@ -40,7 +40,7 @@ static int check_one(struct check *c, const struct object_kind *k, const char *l
         rc = parity_verify(b.data, b.len, &h, &why);
     if (!rc && memcmp(h.vault, c->vault->info.id, UID_BYTES) != 0)
         rc = err_set(&why, ERR_DAMAGED, "parity: of another vault");
-    if (rc && why.cls != ERR_NEWER && damage_note(&c->damage, parity, &why, e))
+    if (rc && damage_note(&c->damage, parity, &why, e))
         return -1;
     if (k->only || !object_was_lost(c->vault, name)) /* the top was looked at */
         return 0;

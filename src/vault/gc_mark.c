@@ -16,8 +16,7 @@
 #include "vault/gc.h"
 
 #include "base/mem.h"
-#include "vault/object_parity.h"
-#include "vault/record_read.h"
+#include "vault/record_lost.h"
 #include "vault/refset_format.h"
 
 #include <string.h>
@@ -197,43 +196,27 @@ static bool is_in(const struct buf *sequences, uint64_t sequence)
     return false;
 }
 
-static int list_parity(void *arg, const char *name, uint64_t len_bytes, struct err *e)
+/* M4 */
+static int check_lost(struct marking *g, struct err *e)
 {
-    struct buf *sequences = arg;
-    uint64_t sequence;
-    (void)len_bytes;
-    if (record_name_decode(name + strlen("parity/"), &sequence))
-        buf_put_u64(sequences, sequence);
-    return buf_check(sequences, "the list of snapshots", e);
-}
-
-/* M4. What was listed before the records were had its record then. */
-static int check_lost(struct marking *g, const struct buf *parity, const struct sequences *all,
-                      struct err *e)
-{
-    for (size_t at = 0; at < parity->len; at += 8) {
-        char name[RECORD_NAME_BYTES];
-        uint64_t sequence = get_u64(parity->data + at);
-        if (sequences_have(all, sequence))
-            continue;
-        record_name(sequence, name);
-        if (!object_was_lost(g->v, name))
-            continue;
-        damage_report(g->damage, name, "is missing");
-        return err_set(e, ERR_DAMAGED,
-                       "nothing can be collected while a record is missing: %s: `abri check "
-                       "--repair` brings it back by its parity",
-                       name);
-    }
-    return 0;
+    CLEANUP(sequences_done) struct sequences lost = {0};
+    char name[RECORD_NAME_BYTES];
+    if (records_lost(g->v, &lost, e))
+        return -1;
+    if (!lost.count)
+        return 0;
+    record_name(lost.items[0], name);
+    damage_report(g->damage, name, "is missing");
+    return err_set(e, ERR_DAMAGED,
+                   "nothing can be collected while a record is missing: %s: `abri check --repair` "
+                   "brings it back by its parity",
+                   name);
 }
 
 static int mark_records(struct marking *g, const struct buf *gone, struct err *e)
 {
     CLEANUP(sequences_done) struct sequences all = {0};
-    CLEANUP(buf_done) struct buf parity = {.max = (size_t)1 << 30};
-    if (store_list(g->v->store, "parity/snapshots", list_parity, &parity, e) ||
-        record_list(g->v, &all, e) || check_lost(g, &parity, &all, e) ||
+    if (record_list(g->v, &all, e) || check_lost(g, e) ||
         revoked_load(g->v, NULL, &g->revoked, e))
         return -1;
     int rc = 0;

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "vault/marks.h"
 #include "vault/object_parity.h"
+#include "vault/record_lost.h"
 
 #include <string.h>
 
@@ -71,11 +72,23 @@ static int look_at(struct reception *p, uint64_t sequence, struct record *r, str
                    struct err *e)
 {
     struct err inner = ERR_INIT;
-    if (record_read(p->vault, sequence, r, &inner))
+    if (record_read_mended(p->vault, sequence, r, &inner))
         return is_passed_over(&inner) ? 0 : err_give(e, &inner);
     if (p->arrived)
         buf_put(p->arrived, r->id, ID_BYTES);
     return look_back(p, r, l, e);
+}
+
+/* With those that are lost: a repair brings them back, and then the chains must hold
+ * through them. */
+static int list_past(struct reception *p, struct sequences *all, struct err *e)
+{
+    CLEANUP(sequences_done) struct sequences lost = {.above = all->above};
+    int rc = record_list(p->vault, all, e) || records_lost(p->vault, &lost, e) ? -1 : 0;
+    for (size_t i = 0; !rc && i < lost.count; i++)
+        rc = sequences_add(all, lost.items[i], e);
+    sequences_sort(all);
+    return rc;
 }
 
 /* From the newest record back, as far as needed, but not behind what was seen. */
@@ -84,7 +97,7 @@ int reception_update(struct reception *p, struct err *e)
     CLEANUP(sequences_done) struct sequences all = {.above = p->newest};
     struct record r = {0};
     struct looking l = {.writer = p->writer == NULL};
-    if (record_list(p->vault, &all, e))
+    if (list_past(p, &all, e))
         return -1;
     int rc = 0;
     for (size_t i = all.count; !rc && (p->arrived || !(l.keeper && l.writer)) && i-- > 0;)

@@ -173,13 +173,8 @@ void sequences_done(struct sequences *s)
     *s = (struct sequences){.above = s->above};
 }
 
-static int gather(void *arg, const char *name, uint64_t len, struct err *e)
+int sequences_add(struct sequences *s, uint64_t sequence, struct err *e)
 {
-    struct sequences *s = arg;
-    uint64_t sequence;
-    (void)len;
-    if (!record_name_decode(name, &sequence) || sequence <= s->above)
-        return 0;
     if (s->count == s->cap) {
         size_t cap = s->cap ? s->cap * 2 : 64;
         uint64_t *items = mem_realloc(s->items, cap, sizeof *items);
@@ -192,15 +187,26 @@ static int gather(void *arg, const char *name, uint64_t len, struct err *e)
     return 0;
 }
 
+static int gather(void *arg, const char *name, uint64_t len, struct err *e)
+{
+    struct sequences *s = arg;
+    uint64_t sequence;
+    (void)len;
+    if (!record_name_decode(name, &sequence) || sequence <= s->above)
+        return 0;
+    return sequences_add(s, sequence, e);
+}
+
 static int ascending(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
     return x < y ? -1 : x > y;
 }
 
-bool sequences_have(const struct sequences *s, uint64_t sequence)
+void sequences_sort(struct sequences *s)
 {
-    return s->count && bsearch(&sequence, s->items, s->count, sizeof *s->items, ascending);
+    if (s->count)
+        qsort(s->items, s->count, sizeof *s->items, ascending);
 }
 
 int record_list(struct vault *v, struct sequences *out, struct err *e)
@@ -210,8 +216,7 @@ int record_list(struct vault *v, struct sequences *out, struct err *e)
         sequences_done(&s);
         return -1;
     }
-    if (s.count)
-        qsort(s.items, s.count, sizeof *s.items, ascending);
+    sequences_sort(&s);
     *out = s;
     return 0;
 }

@@ -46,7 +46,8 @@ struct sequences {
     uint64_t above; /* only those greater are listed */
 };
 void sequences_done(struct sequences *s);
-bool sequences_have(const struct sequences *s, uint64_t sequence);
+MUST_CHECK int sequences_add(struct sequences *s, uint64_t sequence, struct err *e);
+void sequences_sort(struct sequences *s);
 /* All records by name, good or not; other names are passed over. */
 MUST_CHECK int record_list(struct vault *v, struct sequences *out, struct err *e);
 

@@ -13,8 +13,9 @@
  * J4 Whoever replaced an object looks again whether it still has parity; if not,
  *    somebody removed it meanwhile, and it goes again. So a repair that crosses a
  *    removal never brings anything back.
- * J5 Replacements that draw on other objects are complete as temporaries before the
- *    first of them gets its name (as H7).
+ * J5 What lies under other names is copied before any of it is overwritten: names
+ *    that nothing has come first, and each other one has parity of what it is to
+ *    hold, durably, for temporaries do not survive a power cut.
  * J6 A copy of another object is removed only if that lies in its own place with the
  *    same bytes, if the copy's name has no parity, and if no copy of this kind could
  *    stand for a refusal (revocations, rules, lists of recipients stay).
@@ -35,6 +36,7 @@
 /* One that parity did not mend. */
 struct lost {
     char leaf[OBJECT_NAME_BYTES];
+    bool absent;   /* nothing has the name */
     bool is_other; /* its bytes are a whole object of this kind, of another name: */
     char other[OBJECT_NAME_BYTES];
     char why[ERR_MESSAGE_BYTES];
@@ -238,7 +240,10 @@ static int bring_back(struct mending *m, const char *leaf, struct err *e)
     if (rc)
         return rc < 0 ? err_give(e, &why) : take_over(m, leaf, &whole, e);
     (void)snprintf(text, sizeof text, "is missing, and cannot be made again: %.500s", why.msg);
-    return note_lost(m, leaf, NULL, text, e);
+    if (note_lost(m, leaf, NULL, text, e))
+        return -1;
+    m->lost[m->count - 1].absent = true;
+    return 0;
 }
 
 /* ---- damaged -------------------------------------------------------------------------------- */
@@ -367,6 +372,8 @@ static int add_absent(struct mending *m, struct err *e)
                                          : 0;
         if (gone < 0 || (!gone && note_lost(m, leaf, NULL, "missing", e)))
             return -1;
+        if (!gone)
+            m->lost[m->count - 1].absent = true;
     }
     return 0;
 }
@@ -381,9 +388,11 @@ static int copy_to_temporary(struct mending *m, struct lost *l, struct err *e)
     object_kind_name(m->kind, from->leaf, name);
     if (object_salvage(m->v->store, name, m->kind->max, &b, e) ||
         m->kind->verify(m->v, l->leaf, b.data, b.len, e) ||
-        store_create(m->v->store, &l->mended, e))
+        store_create(m->v->store, &l->mended, e) ||
+        store_write(l->mended, 0, b.data, b.len, e))
         return -1;
-    return store_write(l->mended, 0, b.data, b.len, e);
+    object_kind_name(m->kind, l->leaf, name);
+    return l->absent ? 0 : see_to_parity(m, name, &b, e);
 }
 
 static int name_one(struct mending *m, struct lost *l, struct err *e)
@@ -404,9 +413,10 @@ static int exchange(struct mending *m, struct err *e)
     for (size_t i = 0; i < m->count; i++)
         if (copy_to_temporary(m, &m->lost[i], e))
             return -1;
-    for (size_t i = 0; i < m->count; i++)
-        if (m->lost[i].mended && name_one(m, &m->lost[i], e))
-            return -1;
+    for (int absent = 1; absent >= 0; absent--)
+        for (size_t i = 0; i < m->count; i++)
+            if (m->lost[i].mended && m->lost[i].absent == absent && name_one(m, &m->lost[i], e))
+                return -1;
     return 0;
 }
 

@@ -12,6 +12,8 @@
 #include "vault/marks.h"
 #include "vault/object_parity.h"
 
+#include <string.h>
+
 #define RULES_TRIES 100
 #define RULES_ADVICE                                                                               \
     "nothing can be forgotten or freed, for it may have held a higher floor; run `abri check "     \
@@ -61,10 +63,26 @@ static int visit(void *arg, const char *name, uint64_t len, struct err *e)
     return err_wrap(e, "%s", name);
 }
 
+/* U1 holds for one that is missing, too, as long as its parity tells of it. */
+static int refuse_lost(void *arg, const char *name, uint64_t len, struct err *e)
+{
+    struct vault *v = arg;
+    uint64_t generation;
+    const char *object = name + strlen("parity/");
+    (void)len;
+    if (!keeper_name_decode("rules", object, &generation) || !object_was_lost(v, object))
+        return 0;
+    return err_set(e, ERR_DAMAGED,
+                   "%s: is missing: nothing can be forgotten, for it may have held a higher floor: "
+                   "run `abri check --repair`",
+                   object);
+}
+
 int vault_rules(struct vault *v, struct vault_rules *out, struct err *e)
 {
     struct reading r = {.v = v, .rules = {.trash_window_ns = VAULT_TRASH_WINDOW_NS}};
-    if (store_list(v->store, "rules", visit, &r, e))
+    if (store_list(v->store, "rules", visit, &r, e) ||
+        store_list(v->store, "parity/rules", refuse_lost, v, e))
         return -1;
     *out = r.rules;
     return 0;

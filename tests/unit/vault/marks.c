@@ -3,6 +3,7 @@
  * marks can do (Y1 to Y4, Z1, F1, F2, U1). */
 #include "life.h"
 
+#include "vault/object_parity.h"
 #include "vault/mark_set.h"
 
 #include <stdio.h>
@@ -328,6 +329,7 @@ static void what_is_over_is_freed_and_nothing_else(void **state)
     assert_int_equal(free_expired(&l), 0);
     l.now.realtime_ns -= 2 * DAY;
     assert_int_equal(free_expired(&l), 1); /* number 1; the newest stays */
+    assert_false(object_was_lost(l.w.v, "snapshots/0000000000000001")); /* E2: on purpose */
     assert_int_equal(l.list.count, 3);
     assert_int_equal(l.trash.items[1].seq, 6);
     assert_int_equal(marks_left(&l), 2);
