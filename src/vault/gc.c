@@ -325,7 +325,10 @@ static int collect(struct gc *g, struct err *e)
     }
     if (g->o->progress)
         atomic_store(&g->o->progress->bytes_total, g->plan.copy_bytes);
-    if (gc_compact(g->v, g->v, &g->marks, &g->plan, &g->damage, g->o->progress, &g->r, e) ||
+    const struct gc_copying copying = {.from = g->v, .to = g->v, .marks = &g->marks,
+                                       .damage = &g->damage, .progress = g->o->progress,
+                                       .result = &g->r};
+    if (gc_compact(&copying, &g->plan, e) ||
         gc_heal(g->v, &g->marks, g->o->progress, &g->r, e) || condemn(g, e))
         return -1;
     if (parity_sweep(g->v, e))

@@ -142,12 +142,17 @@ MUST_CHECK int gc_output_end(struct gc_output *o, struct err *e);
 
 /* ---- gc_compact.c --------------------------------------------------------------------- */
 
-/* Copies the needed frames of plan->copy, packs of `from`, into new packs of `to`,
- * durably; the two may be one vault. A pack that cannot be copied whole (a damaged
- * frame) is taken out of the plan. */
-MUST_CHECK int gc_compact(struct vault *from, struct vault *to, const struct gc_marks *m,
-                          struct gc_plan *plan, struct damage *d, struct progress *progress,
-                          struct gc_result *result, struct err *e);
+struct gc_copying {
+    struct vault *from, *to; /* may be one */
+    const struct gc_marks *marks; /* of `from` */
+    struct damage *damage;
+    struct progress *progress;
+    struct gc_result *result;
+    bool salvage; /* sound frames of a damaged pack come all the same */
+};
+/* Copies the needed frames of plan->copy into new packs, durably. A pack that cannot be
+ * copied whole (a damaged frame) is taken out of the plan. */
+MUST_CHECK int gc_compact(const struct gc_copying *c, struct gc_plan *plan, struct err *e);
 
 /* ---- gc_heal.c ------------------------------------------------------------------------------ */
 

@@ -174,8 +174,10 @@ static int move_parts(struct transfer *t, const struct transfer_plan *p, struct 
 {
     struct gc_result r = {0};
     struct gc_plan copy = {.copy = p->parts, .copy_count = p->parts_count};
-    if (gc_order(t->from, &t->needs, p->parts, p->parts_count, e) ||
-        gc_compact(t->from, t->to, &t->needs, &copy, t->damage, t->progress, &r, e))
+    const struct gc_copying how = {.from = t->from, .to = t->to, .marks = &t->needs,
+                                   .damage = t->damage, .progress = t->progress, .result = &r,
+                                   .salvage = true};
+    if (gc_order(t->from, &t->needs, p->parts, p->parts_count, e) || gc_compact(&how, &copy, e))
         return -1;
     t->frames_packs += r.packs_written;
     t->bytes += r.bytes_copied;
