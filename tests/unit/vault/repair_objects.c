@@ -309,7 +309,10 @@ static void do_damage(struct world *w, const struct image *m, const char *one, c
         object_replace(w->store, one, q, len);
         break;
     case REMOVED: assert_ok(store_remove(w->store, one, e)); break;
-    case SWAPPED: object_replace(w->store, two, p, len); /* fall through */
+    case SWAPPED:
+        object_replace(w->store, two, p, len);
+        object_replace(w->store, one, other, other_len);
+        break;
     case DUPLICATED: object_replace(w->store, one, other, other_len); break;
     default: fail();
     }
