@@ -116,11 +116,13 @@ MUST_CHECK int command_expect_words(const struct command *cmd, const struct word
 MUST_CHECK int cli_dirs(struct cli *c, struct err *e);     /* fills dirs */
 MUST_CHECK int cli_location(struct cli *c, const char **out, struct err *e);
 MUST_CHECK int cli_open(struct cli *c, struct access *out, struct err *e);
+/* The same, of another vault than the one that the user works with. */
+MUST_CHECK int cli_open_at(struct cli *c, const char *location, struct access *out, struct err *e);
 /* Asks again (three times in all) if somebody mistyped. */
 MUST_CHECK int cli_open_reader(struct cli *c, struct access *out, struct err *e);
 /* The same, and may change keys and writers. */
 MUST_CHECK int cli_open_owner(struct cli *c, struct access *out, struct err *e);
-/* … of another vault than the one that the user works with. */
+/* … of another vault. */
 MUST_CHECK int cli_open_owner_at(struct cli *c, const char *location, struct access *out,
                                  struct err *e);
 

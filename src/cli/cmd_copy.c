@@ -180,7 +180,7 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
     CLEANUP(access_close) struct access to = {0};
     struct vault_copy_result r = {0};
     size_t count;
-    if (check_line(a, w, e) || snaps_open(c, false, &snaps, e) || access_open(a->to, &to, e))
+    if (check_line(a, w, e) || snaps_open(c, false, &snaps, e) || cli_open_at(c, a->to, &to, e))
         return -1;
     CLEANUP_FREE const struct snapshot **items =
         mem_array(snaps.part.count + w->count + 1, sizeof *items);
@@ -218,8 +218,9 @@ const struct command cmd_copy = {
         "Snapshots have the same ids and dates in both. Locks, holds, the floor and the trash are each "
         "keeper's own: what is forgotten here stays there. Its minimum age counts from the copy. A snapshot "
         "that the replica had and removed is copied again, unless --newer is given.",
-    .examples = {{"abri init --replica-of /mnt/vault -r /mnt/offsite/vault", "make a replica, once"},
-                 {"abri -r /mnt/vault copy --to /mnt/offsite/vault", "copy what it does not have yet"},
+    .examples = {{"abri -r /mnt/vault copy --to /mnt/offsite/vault", "copy what it does not have yet"},
+                 {"abri -r /mnt/vault copy --to /mnt/offsite/vault --newer --host web1",
+                  "what is newer there, of one machine"},
                  {"abri -r /mnt/offsite/vault copy --to /mnt/new latest",
                   "and back, to another replica, the latest alone"}},
     .options = options,

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-static int open_at(struct cli *c, const char *location, struct access *out, struct err *e)
+int cli_open_at(struct cli *c, const char *location, struct access *out, struct err *e)
 {
     struct err why = ERR_INIT;
     if (access_open(location, out, e))
@@ -21,7 +21,7 @@ static int open_at(struct cli *c, const char *location, struct access *out, stru
 int cli_open(struct cli *c, struct access *out, struct err *e)
 {
     const char *location;
-    return cli_location(c, &location, e) ? -1 : open_at(c, location, out, e);
+    return cli_location(c, &location, e) ? -1 : cli_open_at(c, location, out, e);
 }
 
 static int open_with_passphrase(struct cli *c, const char *location, struct access *out,
@@ -30,7 +30,7 @@ static int open_with_passphrase(struct cli *c, const char *location, struct acce
     for (int attempt = 1;; attempt++) {
         struct access a = {0};
         c->prompted = false;
-        if (attempt == 1 ? open_at(c, location, &a, e) : access_open(location, &a, e))
+        if (attempt == 1 ? cli_open_at(c, location, &a, e) : access_open(location, &a, e))
             return -1;
         if (access_as_reader(&a, passphrase_ask, c, e) == 0) {
             *out = a;
@@ -46,7 +46,7 @@ static int open_with_passphrase(struct cli *c, const char *location, struct acce
 static int open_with_file(struct cli *c, const char *location, struct access *out, struct err *e)
 {
     struct access a = {0};
-    if (open_at(c, location, &a, e))
+    if (cli_open_at(c, location, &a, e))
         return -1;
     struct recovery_key *k = recovery_key_new();
     int rc = k ? key_file_read(c->global.key_file, vault_get_info(a.vault)->id, k, e)

@@ -6,9 +6,8 @@
  *
  * H5 Nothing is replaced but by a pack that verifies, whole, under that name.
  * H6 What cannot be mended keeps every byte that it has.
- * H7 All replacements that draw on damaged objects are complete as temporaries
- *    before the first of them gets its name: two packs that were exchanged are
- *    each other's only copy.
+ * H7 What lies under another pack's name has a spare before that name gets its own
+ *    pack: two packs that were exchanged are each other's only copy (H9).
  * H8 A pack that says it is of a newer format stays where and as it is, unless what
  *    its parity makes of it is the pack that its name says: then only the bytes that
  *    said so were damaged.
@@ -28,7 +27,7 @@ struct lost {
     bool is_other;           /* its bytes are a sound pack, of another name: */
     uint8_t other[ID_BYTES];
     char why[ERR_MESSAGE_BYTES];
-    struct store_writer *mended; /* found elsewhere, to be named */
+    bool found; /* elsewhere, and there is a spare of it */
 };
 
 struct repair {
@@ -69,12 +68,19 @@ static int give_up(struct err *e, const struct err *why)
     return -1;
 }
 
+/* Nothing needs it any more; whatever it is like, it goes soon. */
+static bool is_swept(struct vault *v, const uint8_t *id)
+{
+    uint32_t number = pack_set_find(&v->packs, id);
+    return number != PACK_NONE && pack_set_at(&v->packs, number)->swept;
+}
+
 static int list_pack(void *arg, const char *name, uint64_t len_bytes, struct err *e)
 {
     struct repair *r = arg;
     uint8_t id[ID_BYTES];
     (void)len_bytes;
-    if (pack_name_decode(name, id))
+    if (pack_name_decode(name, id) && !is_swept(r->v, id))
         buf_put(&r->ids, id, ID_BYTES);
     return buf_check(&r->ids, "the list of packs", e);
 }
@@ -263,16 +269,14 @@ static int repair_all(struct repair *r, struct err *e)
 
 /* ---- packs under other names (H7) ------------------------------------------------------------------- */
 
-static int copy_to_temporary(struct repair *r, const uint8_t *from, struct store_writer **out,
-                             struct err *e)
+static int make_spare(struct repair *r, const uint8_t *id, const uint8_t *from, struct err *e)
 {
     CLEANUP(buf_done) struct buf b = {.max = PARITY_PACK_MAX + 1};
     char name[PACK_NAME_BYTES];
     pack_name(from, name);
-    if (object_salvage(r->v->store, name, PARITY_PACK_MAX, &b, e) ||
-        store_create(r->v->store, out, e))
+    if (object_salvage(r->v->store, name, PARITY_PACK_MAX, &b, e))
         return -1;
-    return store_write(*out, 0, b.data, b.len, e);
+    return spare_put(r->v, id, &b, e);
 }
 
 static struct lost *holder_of(struct repair *r, const uint8_t *id)
@@ -307,16 +311,17 @@ static int add_absent(struct repair *r, struct err *e)
     return buf_check(&r->ids, "the list of packs", e);
 }
 
-static int name_one(struct repair *r, struct lost *l, struct err *e)
+/* Out of its spare, into its place. */
+static int put_spare(struct repair *r, const uint8_t *id, const char *what, struct err *e)
 {
-    char name[PACK_NAME_BYTES], dir[9];
-    pack_name(l->id, name);
-    (void)snprintf(dir, sizeof dir, "%.8s", name);
-    if (store_writer_replace(TAKE(l->mended), name, e) || store_sync(r->v->store, dir, e))
+    CLEANUP(buf_done) struct buf b = {0};
+    char name[PACK_NAME_BYTES];
+    pack_name(id, name);
+    if (spare_get(r->v, id, &b, e) || repair_replace(r->v, name, &b, e))
         return -1;
     r->r.packs_mended++;
-    repair_tell(r->o->mended, r->o->arg, name, "was found whole under another pack's name");
-    return 0;
+    repair_tell(r->o->mended, r->o->arg, name, what);
+    return see_to_parity(r, id, &b, e);
 }
 
 static void drop_lost(struct repair *r, size_t at)
@@ -325,24 +330,60 @@ static void drop_lost(struct repair *r, size_t at)
     memmove(&r->lost[at], &r->lost[at + 1], (r->count - at) * sizeof *r->lost);
 }
 
+/* A repair that was cut off may have left the only copy of a pack. */
+static int add_spares(struct repair *r, const struct buf *spares, struct err *e)
+{
+    for (size_t at = 0; at < spares->len; at += ID_BYTES) {
+        const uint8_t *id = spares->data + at;
+        if (is_there(r, id))
+            continue;
+        if (note_lost(r, id, NULL, "missing", e))
+            return -1;
+        buf_put(&r->ids, id, ID_BYTES);
+    }
+    return buf_check(&r->ids, "the list of packs", e);
+}
+
+static bool has_spare(struct repair *r, const uint8_t *id)
+{
+    CLEANUP(buf_done) struct buf b = {0};
+    return spare_get(r->v, id, &b, NULL) == 0;
+}
+
+/* All spares, before the first place is written over. */
+static int find_spares(struct repair *r, struct err *e)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        struct lost *l = &r->lost[i];
+        const struct lost *from = holder_of(r, l->id);
+        l->found = has_spare(r, l->id);
+        if (l->found || !from)
+            continue;
+        if (make_spare(r, l->id, from->id, e))
+            return -1;
+        l->found = true;
+    }
+    return 0;
+}
+
 static int exchange(struct repair *r, struct err *e)
 {
-    if (add_absent(r, e))
+    CLEANUP(buf_done) struct buf spares = {0};
+    if (spare_list(r->v, &spares, e) || add_spares(r, &spares, e) || add_absent(r, e) ||
+        find_spares(r, e))
         return -1;
-    for (size_t i = 0; i < r->count; i++) {
-        const struct lost *from = holder_of(r, r->lost[i].id);
-        if (from && copy_to_temporary(r, from->id, &r->lost[i].mended, e))
-            return -1;
-    }
-    for (size_t i = 0; i < r->count;) {
-        if (!r->lost[i].mended) {
-            i++;
+    for (size_t i = r->count; i-- > 0;) {
+        uint8_t id[ID_BYTES];
+        memcpy(id, r->lost[i].id, ID_BYTES);
+        if (!r->lost[i].found)
             continue;
-        }
-        if (name_one(r, &r->lost[i], e))
+        if (put_spare(r, id, "was found whole under another pack's name", e))
             return -1;
+        spare_drop(r->v, id);
         drop_lost(r, i);
     }
+    for (size_t at = 0; at < spares.len; at += ID_BYTES) /* of packs that are sound */
+        spare_drop(r->v, spares.data + at);
     r->exchanged = true;
     return 0;
 }
@@ -456,7 +497,8 @@ int vault_repair(struct vault *v, const struct vault_repair_options *o,
         return -1;
     /* Sessions are verified by certificates: missing ones come first. */
     int rc = (o->replica && replica_missing(v, o->replica, o, &r.r, e)) ||
-                     repair_objects(v, o, &r.r, e) || store_list(v->store, "packs", list_pack, &r, e) ||
+                     repair_objects(v, o, &r.r, e) || vault_refresh(v, NULL, NULL, e) ||
+                     store_list(v->store, "packs", list_pack, &r, e) ||
                      repair_all(&r, e) || exchange(&r, e) || mend_holders(&r, e) ||
                      (o->replica && take_from_replica(&r, e)) || set_aside(&r, e)
                  ? -1
@@ -466,8 +508,6 @@ int vault_repair(struct vault *v, const struct vault_repair_options *o,
         tell_lost(&r);
         *out = r.r;
     }
-    for (size_t i = 0; i < r.count; i++)
-        store_writer_abort(r.lost[i].mended);
     mem_free(r.lost);
     buf_done(&r.ids);
     /* Packs may be whole again that the index left out, or that are open. */

@@ -14,6 +14,18 @@ MUST_CHECK int repair_replace(struct vault *v, const char *name, const struct bu
 MUST_CHECK int repair_objects(struct vault *v, const struct vault_repair_options *o,
                               struct vault_repair_result *r, struct err *e);
 
+/* ---- repair_spare.c ------------------------------------------------------------- */
+
+/* A sound pack's bytes, durably, in the place of a spare of that name. */
+MUST_CHECK int spare_put(struct vault *v, const uint8_t id[ID_BYTES], const struct buf *b,
+                         struct err *e);
+/* ERR_DAMAGED if it is not that pack, whole. */
+MUST_CHECK int spare_get(struct vault *v, const uint8_t id[ID_BYTES], struct buf *out,
+                         struct err *e);
+void spare_drop(struct vault *v, const uint8_t id[ID_BYTES]);
+/* Appends the ids of all that a repair left, ID_BYTES each. */
+MUST_CHECK int spare_list(struct vault *v, struct buf *ids, struct err *e);
+
 /* ---- repair_replica.c ---------------------------------------------------------- */
 
 /* Appends the object as the replica has it, not verified. ERR_NOT_FOUND. */

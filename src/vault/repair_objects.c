@@ -201,13 +201,16 @@ static int by_replica(struct mending *m, const char *leaf, struct buf *whole, st
     return 1;
 }
 
-/* There may never have been parity, so J4 cannot be asked. */
+/* J4 can be asked only if there was parity. */
 static int take_over(struct mending *m, const char *leaf, const struct buf *whole, struct err *e)
 {
     char name[OBJECT_NAME_BYTES];
     object_kind_name(m->kind, leaf, name);
+    bool had_parity = object_has_parity(m->v, name);
     if (repair_replace(m->v, name, whole, e))
         return -1;
+    if (had_parity && crossed_a_removal(m, name))
+        return 0;
     tell_mended(m, name, "taken from the replica");
     return see_to_parity(m, name, whole, e);
 }

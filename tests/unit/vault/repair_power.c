@@ -30,16 +30,16 @@ struct run {
     uint64_t seed;
 };
 
-/* Two packs cut short, one bit turned in each of the others. Exchanged packs are not
- * among them: between its two renames a repair holds one of them in a temporary. */
+/* Two packs cut short, two exchanged, one bit turned in each of the others. */
 static void spoil(struct run *r)
 {
     for (size_t i = 0; i < r->count; i++) {
         struct object *o = &r->packs[i];
-        o->damaged_len = i < 2 ? o->sound_len - 30 : o->sound_len;
-        o->damaged = mem_dup(o->sound, o->damaged_len);
+        const struct object *holds = i == 2 || i == 3 ? &r->packs[5 - i] : o;
+        o->damaged_len = i < 2 ? o->sound_len - 30 : holds->sound_len;
+        o->damaged = mem_dup(holds->sound, o->damaged_len);
         assert_non_null(o->damaged);
-        if (i > 1)
+        if (i > 3)
             o->damaged[o->damaged_len / 2] ^= 1;
     }
     for (size_t i = 0; i < r->count; i++)
@@ -59,7 +59,7 @@ static void set_up(struct run *r)
     world_open(&r->w, WORLD_DIR, false);
     backup(&r->w, 0, 0, 60);
     r->names = names_below(r->w.store, "packs", &r->count);
-    assert_true(r->count > 3);
+    assert_true(r->count > 4);
     r->packs = mem_array(r->count, sizeof *r->packs);
     assert_non_null(r->packs);
     for (size_t i = 0; i < r->count; i++)
