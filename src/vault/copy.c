@@ -36,7 +36,8 @@ struct copy {
     struct damage damage; /* of `from` */
     struct transfer transfer;
     struct reception reception;
-    struct buf arrived; /* … that came while we copy */
+    struct buf arrived; /* … that others brought while we copy */
+    struct revoked revoked; /* there */
     struct buf present; /* snapshot ids in `to`, ID_BYTES each, ascending */
     struct wanted *wanted;
     size_t count;
@@ -114,6 +115,10 @@ static int need(struct copy *c, struct wanted *w, struct err *e)
 {
     struct refset refs;
     struct err why = ERR_INIT;
+    if (revoked_find(&c->revoked, w->s->writer)) { /* nobody would list it */
+        refuse(c, w, "its writer was revoked in the replica");
+        return 0;
+    }
     int rc = record_read_refs(c->from, w->s->seq, w->s->refs_hash, &refs, &why);
     if (rc == 0) {
         rc = transfer_need(&c->transfer, &refs, &why);
@@ -174,14 +179,14 @@ static int put_record(struct copy *c, const struct record *r, const struct buf *
     if (origin_of(c, r, &origin, e))
         return -1;
     for (int i = 0; i < RECEPTION_TRIES; i++) {
-        if (reception_update(&c->reception, e) ||
-            buf_check(&c->arrived, "the list of snapshots", e))
-            return -1;
         if (has_arrived(c, r->id))
             return 1;
         int rc = reception_put(&c->reception, &what, id, e);
         if (rc <= 0)
             return rc;
+        if (reception_update(&c->reception, e) ||
+            buf_check(&c->arrived, "the list of snapshots", e))
+            return -1;
     }
     return reception_gave_up(e);
 }
@@ -295,6 +300,7 @@ static int copy_all(struct copy *c, const struct snapshot *const *items, size_t 
 {
     if (copy_objects(c->from, c->to, c->o->dry_run, &c->damage, &c->r.objects, e) ||
         copy_revoked(c->from, c->to, &c->r.revoked_elsewhere, e) ||
+        revoked_load(c->to, NULL, &c->revoked, e) ||
         (!c->o->dry_run && reception_begin(&c->reception, c->to, NULL, e)) ||
         (!c->o->dry_run && reception_update(&c->reception, e)))
         return -1;
@@ -323,6 +329,7 @@ int vault_copy(struct vault *from, struct vault *to, const struct snapshot *cons
     transfer_done(&c.transfer);
     reception_done(&c.reception);
     buf_done(&c.arrived);
+    revoked_done(&c.revoked);
     store_lease_drop(lease);
     buf_done(&c.present);
     mem_free(c.wanted);

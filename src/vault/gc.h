@@ -27,6 +27,7 @@
 
 #include "vault/condemned.h"
 #include "vault/id_map.h"
+#include "vault/session_owners.h"
 
 /* ---- gc_expire.c ------------------------------------------------------------------ */
 
@@ -149,6 +150,9 @@ struct gc_copying {
     struct progress *progress;
     struct gc_result *result;
     bool salvage; /* sound frames of a damaged pack come all the same */
+    /* NULL, or whose sessions those in `to` are: frames that belie their pack's writer
+     * count as damaged. */
+    const struct session_owners *owners;
 };
 /* Copies the needed frames of plan->copy into new packs, durably. A pack that cannot be
  * copied whole (a damaged frame) is taken out of the plan. */

@@ -55,7 +55,9 @@ static int copy_frame(struct compaction *c, struct gc_source *s, uint32_t i,
     struct pack_row row;
     uint32_t now;
     gc_source_row(s, i, &row);
+    const uint8_t *writer = s->contents.header.writer;
     if (gc_source_check(&row, bytes, e) ||
+        (c->how->owners && session_owners_check(c->how->owners, bytes, writer, e)) ||
         gc_output_put(&c->out, &s->contents.header, s->parity, bytes, &row, &now, e))
         return -1;
     gc_output_origins(&c->out, now, c->how->marks, s, i);

@@ -125,53 +125,62 @@ static int time_of_receipt(struct reception *r, int64_t *out, struct err *e)
 }
 
 static int put_k(struct reception *r, const struct received *what, const uint8_t *id,
-                 struct buf *out, struct err *e)
+                 struct record_k *k, struct buf *out, struct err *e)
 {
-    struct record_k k = {.sequence = r->newest + 1, .copied = what->origin != NULL};
-    if (time_of_receipt(r, &k.received_ns, e))
+    *k = (struct record_k){.sequence = r->newest + 1, .copied = what->origin != NULL};
+    if (time_of_receipt(r, &k->received_ns, e))
         return -1;
     if (r->has_keeper)
-        memcpy(k.previous, r->k_hash, HASH_BYTES);
+        memcpy(k->previous, r->k_hash, HASH_BYTES);
     if (what->origin)
-        k.origin = *what->origin;
-    memcpy(k.snapshot, id, ID_BYTES);
-    record_k_put(out, &k, &r->keeper);
+        k->origin = *what->origin;
+    memcpy(k->snapshot, id, ID_BYTES);
+    record_k_put(out, k, &r->keeper);
     return buf_check(out, "a snapshot record", e);
 }
 
-static int encode(struct reception *r, const struct received *what, const uint8_t *id,
-                  struct buf *out, struct err *e)
+static int encode(const struct received *what, const struct buf *k, struct buf *out,
+                  struct err *e)
 {
-    CLEANUP(buf_done) struct buf k = {0};
-    if (put_k(r, what, id, &k, e))
-        return -1;
-    struct record_head h = {(uint32_t)what->w->len, (uint32_t)k.len, (uint32_t)what->refs->len};
+    struct record_head h = {(uint32_t)what->w->len, (uint32_t)k->len, (uint32_t)what->refs->len};
     out->max = (size_t)RECORD_REFS_MAX + RECORD_WRITER_MAX + 4096;
     record_head_put(out, &h);
     buf_put(out, what->w->data, what->w->len);
-    buf_put(out, k.data, k.len);
+    buf_put(out, k->data, k->len);
     buf_put(out, what->refs->data, what->refs->len);
     return buf_check(out, "a snapshot record", e);
+}
+
+/* The record is there, so the next one needs no look back. */
+static void advance(struct reception *r, const struct record_k *k, const struct buf *bytes)
+{
+    r->newest = k->sequence;
+    r->has_keeper = true;
+    r->received_ns = k->received_ns;
+    hash_bytes(bytes->data, bytes->len, r->k_hash);
 }
 
 int reception_put(struct reception *r, const struct received *what, uint8_t id_out[ID_BYTES],
                   struct err *e)
 {
     CLEANUP(buf_done) struct buf record = {0};
+    CLEANUP(buf_done) struct buf bytes = {0};
     char name[RECORD_NAME_BYTES];
     uint8_t id[ID_BYTES];
+    struct record_k k;
     struct err why = ERR_INIT;
     if (r->newest == UINT64_MAX)
         return err_set(e, ERR_LIMIT, "the vault has no sequence numbers left");
     hash_bytes(what->w->data, what->w->len, id);
-    if (encode(r, what, id, &record, e))
+    if (put_k(r, what, id, &k, &bytes, e) || encode(what, &bytes, &record, e))
         return -1;
-    record_name(r->newest + 1, name);
+    record_name(k.sequence, name);
     if (store_put(r->vault->store, name, record.data, record.len, &why))
         return why.cls == ERR_EXISTS ? 1 : err_give(e, &why);
     memcpy(id_out, id, ID_BYTES);
     if (store_sync(r->vault->store, "snapshots", e))
         return -1;
+    advance(r, &k, &bytes);
     (void)object_parity_put(r->vault, name, record.data, record.len, NULL);
     return 0;
 }

@@ -36,7 +36,8 @@ struct received {
     const struct buf *w, *refs;         /* the writer's part, the reference set */
     const struct record_origin *origin; /* of a copy; NULL: from the writer itself */
 };
-/* 0: the record is there, durably, and `id_out` is the snapshot's id. 1: another
+/* 0: the record is there, durably, `id_out` is the snapshot's id, and the keeper's chain
+ * goes on from there: another may follow without an update. 1: another
  * process took the sequence; update and try again, at most RECEPTION_TRIES times. */
 MUST_CHECK int reception_put(struct reception *r, const struct received *what,
                              uint8_t id_out[ID_BYTES], struct err *e);

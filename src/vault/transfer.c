@@ -77,7 +77,7 @@ int transfer_begin(struct transfer *t, struct err *e)
 {
     struct damage ignored = {0};
     CLEANUP(condemned_done) struct condemned condemned = {0};
-    if (vault_refresh(t->from, NULL, NULL, e) || vault_refresh(t->to, NULL, NULL, e) ||
+    if (session_owners_load(t->to, &t->owners, e) || vault_refresh(t->from, NULL, NULL, e) || vault_refresh(t->to, NULL, NULL, e) ||
         origins_ensure(t->to, e) || condemned_read(t->from, &ignored, &condemned, e))
         return -1;
     return gc_marks_begin(t->from, &condemned, &t->needs, e);
@@ -86,6 +86,7 @@ int transfer_begin(struct transfer *t, struct err *e)
 void transfer_done(struct transfer *t)
 {
     gc_marks_done(&t->needs);
+    session_owners_done(&t->owners);
 }
 
 static int need_pack(struct transfer *t, const struct refset_pack *p, struct err *e)
@@ -176,7 +177,7 @@ static int move_parts(struct transfer *t, const struct transfer_plan *p, struct 
     struct gc_plan copy = {.copy = p->parts, .copy_count = p->parts_count};
     const struct gc_copying how = {.from = t->from, .to = t->to, .marks = &t->needs,
                                    .damage = t->damage, .progress = t->progress, .result = &r,
-                                   .salvage = true};
+                                   .salvage = true, .owners = &t->owners};
     if (gc_order(t->from, &t->needs, p->parts, p->parts_count, e) || gc_compact(&how, &copy, e))
         return -1;
     t->frames_packs += r.packs_written;

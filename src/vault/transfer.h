@@ -5,6 +5,8 @@
  *
  * T1 A pack keeps its name only if every byte of it verifies; a frame that moves
  *    alone is hashed against its footer, and the new pack says where it came from.
+ *    Either way it is believed to be of its writer only by signatures (session_owners.h),
+ *    so the keys of sessions come before frames.
  * T2 When transfer_run returns 0, all that moved is durable, name and all, and so
  *    are the packs that were there.
  * T3 The caller holds a session's lease of `to` from before transfer_begin until
@@ -24,11 +26,12 @@ struct transfer {
     bool no_parity;
     struct damage *damage;     /* of `from` */
     struct progress *progress; /* bytes, bytes_total; may be NULL */
+    struct session_owners owners; /* of `to` */
     struct gc_marks needs;     /* packs of `from`, and others that are named */
     uint64_t packs, frames_packs, bytes; /* came whole; were written of single frames; in all */
 };
 
-/* With the fields before `needs` filled in. Looks at both vaults anew. */
+/* With the fields before `owners` filled in. Looks at both vaults anew. */
 MUST_CHECK int transfer_begin(struct transfer *t, struct err *e);
 void transfer_done(struct transfer *t);
 /* ERR_DAMAGED if the set contradicts itself, another, or a pack. */

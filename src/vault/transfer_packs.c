@@ -31,6 +31,31 @@ struct movers {
 
 /* ---- one pack, on a worker ------------------------------------------------------------------ */
 
+/* `b` is a sound pack. */
+static int check_owners(struct movers *m, const struct gc_pack *p, const struct buf *b,
+                        struct err *e)
+{
+    struct pack_header h;
+    struct pack_footer f;
+    uint32_t footer_len;
+    if (pack_header_decode(b->data, PACK_HEADER_BYTES, &h, e) ||
+        pack_trailer_decode(b->data + b->len - PACK_TRAILER_BYTES, b->len, &footer_len, e))
+        return -1;
+    uint64_t end = b->len - PACK_TRAILER_BYTES - footer_len;
+    if (pack_footer_decode(b->data + end, footer_len, end, h.kind, &f, e))
+        return -1;
+    for (uint32_t i = 0; i < f.count; i++) {
+        struct pack_row row;
+        pack_row_decode(f.rows + (size_t)i * PACK_ROW_BYTES, &row);
+        if (session_owners_check(&m->t->owners, b->data + row.offset, h.writer, e)) {
+            char name[PACK_NAME_BYTES];
+            pack_name(p->id, name);
+            return err_wrap(e, "%s", name);
+        }
+    }
+    return 0;
+}
+
 static int read_pack(struct movers *m, const struct gc_pack *p, struct buf *b, struct err *e)
 {
     char name[PACK_NAME_BYTES];
@@ -43,7 +68,7 @@ static int read_pack(struct movers *m, const struct gc_pack *p, struct buf *b, s
         return -1;
     if (memcmp(found, p->id, ID_BYTES) != 0)
         return err_set(e, ERR_DAMAGED, "%s: holds another pack", name);
-    return 0;
+    return check_owners(m, p, b, e);
 }
 
 /* A name that is taken is fine: whoever was faster verified it, too. */

@@ -6,6 +6,7 @@
 #include "vault/object_head.h"
 #include "vault/object_parity.h"
 #include "vault/refset_format.h"
+#include "vault/session_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +141,7 @@ int chunk_put(struct session *s, uint64_t number, enum frame_kind kind, struct e
     struct frame f = {.kind = kind, .nonce = number + 1};
     enum session_have have;
     chunk_id(number, f.id);
+    memcpy(f.session, s->id, UID_BYTES);
     if (session_offer(s, f.id, &have, e))
         return -1;
     if (have == SESSION_HAS)
