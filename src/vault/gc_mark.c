@@ -199,9 +199,10 @@ static bool is_in(const struct buf *sequences, uint64_t sequence)
 /* M4 */
 static int check_lost(struct marking *g, struct err *e)
 {
+    CLEANUP(sequences_done) struct sequences there = {0};
     CLEANUP(sequences_done) struct sequences lost = {0};
     char name[RECORD_NAME_BYTES];
-    if (records_lost(g->v, &lost, e))
+    if (record_list(g->v, &there, e) || records_lost(g->v, &there, &lost, e))
         return -1;
     if (!lost.count)
         return 0;

@@ -84,7 +84,7 @@ static int look_at(struct reception *p, uint64_t sequence, struct record *r, str
 static int list_past(struct reception *p, struct sequences *all, struct err *e)
 {
     CLEANUP(sequences_done) struct sequences lost = {.above = all->above};
-    int rc = record_list(p->vault, all, e) || records_lost(p->vault, &lost, e) ? -1 : 0;
+    int rc = record_list(p->vault, all, e) || records_lost(p->vault, all, &lost, e) ? -1 : 0;
     for (size_t i = 0; !rc && i < lost.count; i++)
         rc = sequences_add(all, lost.items[i], e);
     sequences_sort(all);

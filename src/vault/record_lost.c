@@ -13,8 +13,24 @@
 
 struct listing {
     struct vault *v;
+    const struct sequences *there;
     struct sequences *list;
 };
+
+static bool is_in(const struct sequences *s, uint64_t sequence)
+{
+    size_t low = 0, high = s->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (s->items[middle] == sequence)
+            return true;
+        if (s->items[middle] < sequence)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
 
 static int take_lost(void *arg, const char *name, uint64_t len_bytes, struct err *e)
 {
@@ -23,15 +39,16 @@ static int take_lost(void *arg, const char *name, uint64_t len_bytes, struct err
     uint64_t sequence;
     (void)len_bytes;
     if (!record_name_decode(object, &sequence) || sequence <= l->list->above ||
-        !object_was_lost(l->v, object))
+        is_in(l->there, sequence) || !object_was_lost(l->v, object))
         return 0;
     return sequences_add(l->list, sequence, e);
 }
 
-int records_lost(struct vault *v, struct sequences *l, struct err *e)
+int records_lost(struct vault *v, const struct sequences *there, struct sequences *l,
+                 struct err *e)
 {
     struct sequences s = {.above = l->above};
-    struct listing listing = {v, &s};
+    struct listing listing = {v, there, &s};
     if (store_list(v->store, "parity/snapshots", take_lost, &listing, e)) {
         sequences_done(&s);
         return -1;

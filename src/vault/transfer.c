@@ -78,9 +78,12 @@ int transfer_begin(struct transfer *t, struct err *e)
     struct damage ignored = {0};
     CLEANUP(condemned_done) struct condemned condemned = {0};
     if (session_owners_load(t->to, &t->owners, e) || vault_refresh(t->from, NULL, NULL, e) || vault_refresh(t->to, NULL, NULL, e) ||
-        origins_ensure(t->to, e) || condemned_read(t->from, &ignored, &condemned, e))
+        origins_ensure(t->to, e) || condemned_read(t->from, &ignored, &condemned, e) ||
+        gc_marks_begin(t->from, &condemned, &t->needs, e)) {
+        session_owners_done(&t->owners);
         return -1;
-    return gc_marks_begin(t->from, &condemned, &t->needs, e);
+    }
+    return 0;
 }
 
 void transfer_done(struct transfer *t)

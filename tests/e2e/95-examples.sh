@@ -40,7 +40,7 @@ for page in "$SOURCE"/README.md "$SOURCE"/docs/*.md "$SOURCE"/docs/*/*.md; do
     [ -s "$T/script" ] || continue
     name=${page#"$SOURCE"/}
     step "$name"
-    rm -rf "$T/disk" && mkdir -p "$T/disk/etc/ssh" "$T/disk/disk"
+    rm -rf "$T/disk" && mkdir -p "$T/disk/etc/ssh" "$T/disk/disk" "$T/disk/offsite"
     echo 'root:x:0:0:root:/root:/bin/sh' >"$T/disk/etc/passwd" && echo key >"$T/disk/etc/ssh/sshd_config"
     cp "$ABRI" "$T/abri"
     vault=
