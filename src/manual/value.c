@@ -10,7 +10,8 @@ enum manual_value manual_value_of(const struct option_spec *o)
         return MANUAL_WORDS;
     if (!o->arg)
         return MANUAL_NOTHING;
-    if (strcmp(o->arg, "DIR") == 0 || strcmp(o->arg, "LOC") == 0)
+    if (strcmp(o->arg, "DIR") == 0 || strcmp(o->arg, "LOC") == 0 ||
+        strcmp(o->arg, "VAULT") == 0)
         return MANUAL_DIR;
     return strcmp(o->arg, "FILE") == 0 || strcmp(o->arg, "PATH") == 0 ? MANUAL_PATH
                                                                       : MANUAL_NOTHING;
