@@ -31,6 +31,7 @@ struct cli {
     struct profile profile; /* of the machine; settings.h; empty if there is none */
     char profile_path[4096];
     bool has_profile, no_cache_of_profile;
+    uint64_t globals_said; /* bits of global_options that the command line said, on or off */
     bool out_is_tty, err_is_tty;
     struct progress progress; /* signals set its cancel */
 
@@ -106,6 +107,10 @@ MUST_CHECK int command_choose(const struct command *group, const char *name,
 const struct command *command_at(size_t i);
 extern const struct option_spec global_options[];
 extern const size_t global_option_count;
+/* For parsing: the options of every command, and those of one; the flags among them
+ * that a profile may set can be switched off. `said_out` may be NULL. */
+struct option_table global_option_table(struct global_args *store, uint64_t *said_out);
+struct option_table command_option_table(const struct command *cmd, void *args);
 
 /* ERR_USAGE if there are more or fewer words. */
 MUST_CHECK int command_expect_words(const struct command *cmd, const struct words *w, size_t min,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of commands and the options that every command knows. */
-#include "cli/cli.h"
+#include "cli/settings.h"
 
 #include <string.h>
 
@@ -38,6 +38,29 @@ const struct option_spec global_options[] = {
      .help = "print the program's version"},
 };
 const size_t global_option_count = OPTION_COUNT(global_options);
+
+struct option_table global_option_table(struct global_args *store, uint64_t *said_out)
+{
+    return (struct option_table){
+        .specs = global_options,
+        .count = global_option_count,
+        .store = store,
+        .can_be_off = settings_can_be_off,
+        .command = SETTINGS_TOP,
+        .said_out = said_out,
+    };
+}
+
+struct option_table command_option_table(const struct command *cmd, void *args)
+{
+    return (struct option_table){
+        .specs = cmd->options,
+        .count = cmd->option_count,
+        .store = args,
+        .can_be_off = settings_can_be_off,
+        .command = cmd->name,
+    };
+}
 
 const struct command *command_find(const char *name)
 {

@@ -113,6 +113,7 @@ void help_overview(FILE *f)
           "  abri init --vault /mnt/disk/vault\n"
           "  abri backup --vault /mnt/disk/vault /etc /home\n"
           "  abri restore --vault /mnt/disk/vault latest:/etc --target /tmp/etc\n"
-          "\n`abri help COMMAND` tells all about one.\n",
+          "\n`abri help COMMAND` tells all about one. What a profile switches on, --no-FLAG\n"
+          "switches off (see `abri help profiles`).\n",
           f);
 }

@@ -95,8 +95,9 @@ static void profile_help(FILE *f)
           "a shell. [service] has schedule, maintenance and random-delay (see `abri help service`).\n"
           "Values are \"strings\", integers, true or false, and arrays of strings.\n"
           "\n"
-          "The command line wins over a profile, and adds to its lists; the environment wins over\n"
-          "a profile that --profile does not name. A profile that others than its owner, root or\n"
+          "The command line wins over a profile, and adds to its lists; what a profile sets to true\n"
+          "is switched off by --no-KEY, or --parity for a key such as no-parity. The environment\n"
+          "wins over a profile that --profile does not name. A profile that others than its owner, root or\n"
           "the caller, can write is refused. `abri config show` tells what is in force.\n",
           f);
 }

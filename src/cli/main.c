@@ -104,16 +104,16 @@ static int parse(struct cli *c, const struct line *l, void *args, struct words *
                  struct err *e)
 {
     struct option_table tables[2] = {
-        {.specs = global_options, .count = global_option_count, .store = &c->global},
-        {.specs = l->cmd->options, .count = l->cmd->option_count, .store = args},
+        global_option_table(&c->global, &c->globals_said),
+        command_option_table(l->cmd, args),
     };
     return options_parse(tables, 2, l->argc, l->argv, l->first, false, words, NULL, e);
 }
 
 static void args_done(const struct command *cmd, void *args)
 {
-    option_table_done(&(struct option_table){
-        .specs = cmd->options, .count = cmd->option_count, .store = args});
+    struct option_table table = command_option_table(cmd, args);
+    option_table_done(&table);
 }
 
 /* The profile's part comes first, so that the command line wins. */
@@ -165,8 +165,7 @@ static int run_command(struct cli *c, const struct command *cmd, int argc, char 
 static int run_group(struct cli *c, const struct command *group, int argc, char **argv, int first,
                      struct err *e)
 {
-    struct option_table globals = {
-        .specs = global_options, .count = global_option_count, .store = &c->global};
+    struct option_table globals = global_option_table(&c->global, &c->globals_said);
     const struct command *verb;
     int at;
     if (options_parse(&globals, 1, argc, argv, first, true, NULL, &at, e))
@@ -185,8 +184,7 @@ static int run_group(struct cli *c, const struct command *group, int argc, char 
 
 static int run_line(struct cli *c, int argc, char **argv, struct err *e)
 {
-    struct option_table globals = {
-        .specs = global_options, .count = global_option_count, .store = &c->global};
+    struct option_table globals = global_option_table(&c->global, &c->globals_said);
     const struct command *cmd;
     int at;
     if (options_parse(&globals, 1, argc, argv, 1, true, NULL, &at, e))

@@ -22,24 +22,68 @@ struct parse {
 struct found {
     const struct option_spec *spec;
     void *at;
+    bool off; /* a flag, by the name that switches it off */
 };
 
-static bool find(const struct parse *p, const char *name, size_t len, char letter,
-                 struct found *out)
+void option_off_name(const struct option_spec *spec, char out[OPTION_NAME_MAX])
+{
+    bool negative = strncmp(spec->name, "no-", 3) == 0;
+    (void)snprintf(out, OPTION_NAME_MAX, "%s%s", negative ? "" : "no-",
+                   spec->name + (negative ? 3 : 0));
+}
+
+/* What a name of the line is compared with: a letter, a name, or an off name. */
+struct wanted {
+    const char *name; /* NULL: the letter */
+    size_t len;
+    char letter;
+    bool off;
+};
+
+static bool can_be_off(const struct option_table *t, const struct option_spec *s)
+{
+    return s->kind == OPTION_FLAG && t->can_be_off && t->can_be_off(t->command, s);
+}
+
+static bool is_wanted(const struct wanted *w, const struct option_table *t,
+                      const struct option_spec *s)
+{
+    char off[OPTION_NAME_MAX];
+    const char *name = s->name;
+    if (!w->name)
+        return s->letter == w->letter;
+    if (w->off) {
+        if (!can_be_off(t, s))
+            return false;
+        option_off_name(s, off);
+        name = off;
+    }
+    return strlen(name) == w->len && memcmp(name, w->name, w->len) == 0;
+}
+
+static bool find(const struct parse *p, const struct wanted *w, struct found *out)
 {
     for (size_t t = 0; t < p->table_count; t++) {
         const struct option_table *table = &p->tables[t];
         for (size_t i = 0; i < table->count; i++) {
             const struct option_spec *s = &table->specs[i];
-            bool hit = name ? strlen(s->name) == len && memcmp(s->name, name, len) == 0
-                            : s->letter == letter;
-            if (hit) {
-                *out = (struct found){.spec = s, .at = (char *)table->store + s->offset};
-                return true;
-            }
+            if (!is_wanted(w, table, s))
+                continue;
+            if (table->said_out && i < OPTION_SAID_MAX)
+                *table->said_out |= (uint64_t)1 << i;
+            *out = (struct found){
+                .spec = s, .at = (char *)table->store + s->offset, .off = w->off};
+            return true;
         }
     }
     return false;
+}
+
+/* What is called so comes before what is switched off so. */
+static bool find_name(const struct parse *p, const char *name, size_t len, struct found *out)
+{
+    return find(p, &(struct wanted){.name = name, .len = len}, out) ||
+           find(p, &(struct wanted){.name = name, .len = len, .off = true}, out);
 }
 
 /* ---- values ------------------------------------------------------------- */
@@ -95,7 +139,7 @@ static int store_size(const struct found *f, const char *value, uint64_t unit, s
 static int store_value(const struct found *f, const char *value, struct err *e)
 {
     switch (f->spec->kind) {
-    case OPTION_FLAG: *(bool *)f->at = true; return 0;
+    case OPTION_FLAG: *(bool *)f->at = !f->off; return 0;
     case OPTION_TEXT: *(const char **)f->at = value; return 0;
     case OPTION_LIST: return list_add(f->at, value, f->spec->tag, e);
     case OPTION_NUMBER: return store_number(f, value, e);
@@ -124,14 +168,32 @@ static int take_next(struct parse *p, const struct found *f, struct err *e)
 
 /* ---- names -------------------------------------------------------------- */
 
+#define NAMES_MAX 128
+
+struct names {
+    const char *items[NAMES_MAX];
+    char offs[NAMES_MAX][OPTION_NAME_MAX];
+    size_t count;
+};
+
+static void names_of(const struct option_table *t, struct names *out)
+{
+    for (size_t i = 0; i < t->count && out->count < NAMES_MAX; i++) {
+        out->items[out->count++] = t->specs[i].name;
+        if (!can_be_off(t, &t->specs[i]) || out->count == NAMES_MAX)
+            continue;
+        option_off_name(&t->specs[i], out->offs[out->count]);
+        out->items[out->count] = out->offs[out->count];
+        out->count++;
+    }
+}
+
 static int unknown_long(const struct parse *p, const char *name, size_t len, struct err *e)
 {
-    const char *names[128];
-    size_t count = 0;
+    struct names names = {.count = 0};
     for (size_t t = 0; t < p->table_count; t++)
-        for (size_t i = 0; i < p->tables[t].count && count < 128; i++)
-            names[count++] = p->tables[t].specs[i].name;
-    const char *near = options_nearest(name, len, names, count);
+        names_of(&p->tables[t], &names);
+    const char *near = options_nearest(name, len, names.items, names.count);
     int shown = len > 64 ? 64 : (int)len;
     if (near)
         return err_set(e, ERR_USAGE, "unknown option --%.*s: did you mean --%s?", shown, name, near);
@@ -147,10 +209,10 @@ static int parse_long(struct parse *p, const char *text, struct err *e)
     struct found f;
     const char *equals = strchr(text, '=');
     size_t len = equals ? (size_t)(equals - text) : strlen(text);
-    if (!find(p, text, len, 0, &f))
+    if (!find_name(p, text, len, &f))
         return unknown_long(p, text, len, e);
     if (f.spec->kind == OPTION_FLAG && equals)
-        return err_set(e, ERR_USAGE, "--%s takes no value", f.spec->name);
+        return err_set(e, ERR_USAGE, "--%.*s takes no value", (int)len, text);
     if (f.spec->kind == OPTION_FLAG || equals)
         return store_value(&f, equals ? equals + 1 : NULL, e);
     return take_next(p, &f, e);
@@ -160,7 +222,7 @@ static int parse_letters(struct parse *p, const char *text, struct err *e)
 {
     for (; *text; text++) {
         struct found f;
-        if (!find(p, NULL, 0, *text, &f))
+        if (!find(p, &(struct wanted){.letter = *text}, &f))
             return err_set(e, ERR_USAGE, "unknown option -%c: see `abri help`", *text);
         if (f.spec->kind != OPTION_FLAG)
             return text[1] ? store_value(&f, text + 1, e) : take_next(p, &f, e);

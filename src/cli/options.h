@@ -7,6 +7,10 @@
  * Habits: `--name value`, `--name=value`, `-n value`, `-nvalue`, flags in one
  * word (`-nv`); options before or after the words they stand among; `--` ends
  * them; `-` alone is a word. Names must be given in full.
+ *
+ * What a profile switches on, the command line must be able to switch off: a flag
+ * that its table calls so has a second name, `--no-flag`, or `--flag` if it is
+ * itself called `no-flag`. Of both, the last one counts.
  */
 #ifndef ABRI_CLI_OPTIONS_H
 #define ABRI_CLI_OPTIONS_H
@@ -45,7 +49,16 @@ struct option_table {
     const struct option_spec *specs;
     size_t count;
     void *store;
+    /* Whether a flag can be switched off, too; `command` is passed on. NULL: none can. */
+    bool (*can_be_off)(const char *command, const struct option_spec *spec);
+    const char *command;
+    uint64_t *said_out; /* gets bit i for specs[i], on or off; NULL: nobody asks */
 };
+#define OPTION_SAID_MAX 64 /* specs of a table with said_out */
+
+#define OPTION_NAME_MAX 64
+/* The name that switches a flag off: "no-parity" for "parity", and the other way round. */
+void option_off_name(const struct option_spec *spec, char out[OPTION_NAME_MAX]);
 
 struct option_list {
     struct option_item {

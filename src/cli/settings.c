@@ -104,6 +104,15 @@ static bool is_set(const char *variable)
     return value && *value;
 }
 
+/* Stood on the command line, on or off. */
+static bool is_given(const struct cli *c, const char *name)
+{
+    for (size_t i = 0; i < global_option_count && i < OPTION_SAID_MAX; i++)
+        if (strcmp(global_options[i].name, name) == 0)
+            return (c->globals_said >> i) & 1;
+    return false;
+}
+
 /* Said already: on the command line, or by the environment. */
 static bool is_said(const struct cli *c, const char *name)
 {
@@ -114,7 +123,7 @@ static bool is_said(const struct cli *c, const char *name)
     if (strcmp(name, "cache-dir") == 0)
         return g->cache_dir || g->no_cache || (ask_environment && is_set("ABRI_CACHE_DIR"));
     if (strcmp(name, "no-cache") == 0)
-        return g->no_cache || g->cache_dir;
+        return g->cache_dir || is_given(c, "no-cache");
     return g->passphrase_file || g->key_file ||
            (ask_environment && (is_set("ABRI_PASSPHRASE_FILE") || is_set("ABRI_PASSPHRASE")));
 }
@@ -126,7 +135,7 @@ static int apply_globals(struct cli *c, struct err *e)
         const struct profile_key *k = &c->profile.keys[i];
         if (*k->table || is_said(c, k->name))
             continue;
-        if (store_key(c, k, settings_spec("", k->name), &g, e))
+        if (store_key(c, k, settings_spec(SETTINGS_TOP, k->name), &g, e))
             return -1;
     }
     c->no_cache_of_profile = g.no_cache && !c->global.no_cache;

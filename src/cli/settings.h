@@ -35,7 +35,10 @@ int settings_wrap(const struct cli *c, struct profile_place at, struct err *e);
 
 /* In settings_check.c: every key is one that some table knows, and of its kind. */
 MUST_CHECK int settings_check(struct cli *c, struct err *e);
-/* The spec that a key of a table names, or NULL: "" are the options of every command. */
+#define SETTINGS_TOP "" /* the table of what stands before the first one: options of every command */
+/* The spec that a key of a table names, or NULL. */
 const struct option_spec *settings_spec(const char *table, const char *name);
+/* A flag of the table's command that a profile may set: the command line may take it back. */
+bool settings_can_be_off(const char *table, const struct option_spec *spec);
 
 #endif

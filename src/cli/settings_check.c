@@ -49,6 +49,11 @@ const struct option_spec *settings_spec(const char *table, const char *name)
     return NULL;
 }
 
+bool settings_can_be_off(const char *table, const struct option_spec *spec)
+{
+    return spec->kind == OPTION_FLAG && settings_spec(table, spec->name) == spec;
+}
+
 static const struct profile_own *own_key(const char *table, const char *name)
 {
     const struct command *cmd = table_command(table);
@@ -100,7 +105,7 @@ static int unknown_key(const struct profile_key *k, struct err *e)
         if (commands[i]->profile && is_known(commands[i]->name, k->name))
             return err_set(e, ERR_USAGE, "unknown key '%s'%s%s%s: it belongs to [%s]", k->name,
                            open, k->table, close, commands[i]->name);
-    if (is_known("", k->name))
+    if (is_known(SETTINGS_TOP, k->name))
         return err_set(e, ERR_USAGE, "unknown key '%s'%s%s%s: it stands before the first table",
                        k->name, open, k->table, close);
     return err_set(e, ERR_USAGE, "unknown key '%s'%s%s%s: see `abri help profiles`", k->name, open,
@@ -207,8 +212,8 @@ static int try_values(struct cli *c, const struct command *cmd, struct err *e)
     if (!given || !args)
         return err_no_memory(e, "a profile");
     int rc = settings_apply(c, cmd, given, &none, args, e);
-    option_table_done(&(struct option_table){
-        .specs = cmd->options, .count = cmd->option_count, .store = args});
+    struct option_table table = command_option_table(cmd, args);
+    option_table_done(&table);
     return rc;
 }
 

@@ -5,10 +5,20 @@
 #include <string.h>
 
 /* Between single quotes of a shell pattern: names hold nothing special. */
-static void put_option_names(FILE *f, const struct option_spec *specs, size_t count)
+static void put_option_names(FILE *f, const struct command *cmd, const struct option_spec *specs,
+                             size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    char off[OPTION_NAME_MAX];
+    for (size_t i = 0; i < count; i++) {
         fprintf(f, " --%s", specs[i].name);
+        if (manual_off_name(cmd, &specs[i], off))
+            fprintf(f, " --%s", off);
+    }
+}
+
+static void put_global_names(FILE *f)
+{
+    put_option_names(f, NULL, global_options, global_option_count);
 }
 
 /* "command:option" patterns of a case, for one kind of value. */
@@ -67,12 +77,12 @@ static void put_options_of(FILE *f)
     fputs("_abri_options()\n{\n    case $1 in\n", f);
     for (size_t i = 0; command_at(i); i++) {
         fprintf(f, "    '%s') echo '", command_at(i)->name);
-        put_option_names(f, command_at(i)->options, command_at(i)->option_count);
-        put_option_names(f, global_options, global_option_count);
+        put_option_names(f, command_at(i), command_at(i)->options, command_at(i)->option_count);
+        put_global_names(f);
         fputs("' ;;\n", f);
     }
     fputs("    *) echo '", f);
-    put_option_names(f, global_options, global_option_count);
+    put_global_names(f);
     fputs("' ;;\n    esac\n}\n\n", f);
 }
 

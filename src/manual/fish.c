@@ -27,6 +27,17 @@ static void put_condition(FILE *f, const struct command *cmd)
     fputc('\'', f);
 }
 
+/* What takes back a flag of the profile. */
+static void put_off(FILE *f, const struct command *cmd, const struct option_spec *o)
+{
+    char off[OPTION_NAME_MAX];
+    if (!manual_off_name(cmd, o, off))
+        return;
+    fputs("complete -c abri", f);
+    put_condition(f, cmd);
+    fprintf(f, " -l %s -d '" MANUAL_OFF_HELP "%s'\n", off, o->name);
+}
+
 static void put_option(FILE *f, const struct command *cmd, const struct option_spec *o)
 {
     fputs("complete -c abri", f);
@@ -50,6 +61,7 @@ static void put_option(FILE *f, const struct command *cmd, const struct option_s
     fputs(" -d '", f);
     put_text(f, o->help);
     fputs("'\n", f);
+    put_off(f, cmd, o);
 }
 
 static void put_word(FILE *f, const char *condition, const char *name, const char *summary)

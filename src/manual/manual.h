@@ -16,6 +16,10 @@ enum manual_value {
 };
 enum manual_value manual_value_of(const struct option_spec *o);
 enum manual_value manual_operand_of(const struct command *cmd);
+/* Whether the option has a name that switches it off, and that. NULL: of every command. */
+bool manual_off_name(const struct command *cmd, const struct option_spec *o,
+                     char out[OPTION_NAME_MAX]);
+#define MANUAL_OFF_HELP "whatever the profile says: not --" /* and the option's name */
 
 void man_overview(FILE *f);
 void man_command(FILE *f, const struct command *cmd);

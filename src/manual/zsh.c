@@ -35,7 +35,21 @@ static void put_action(FILE *f, const struct option_spec *o)
     }
 }
 
-static void put_option(FILE *f, const struct option_spec *o, const char *indent)
+/* What takes back a flag of the profile. */
+static void put_off(FILE *f, const struct command *cmd, const struct option_spec *o,
+                    const char *indent)
+{
+    char off[OPTION_NAME_MAX];
+    if (!manual_off_name(cmd, o, off))
+        return;
+    fprintf(f, " \\\n%s'--%s[", indent, off);
+    put_text(f, MANUAL_OFF_HELP);
+    put_text(f, o->name);
+    fputs("]'", f);
+}
+
+static void put_option(FILE *f, const struct command *cmd, const struct option_spec *o,
+                       const char *indent)
 {
     bool again = o->kind == OPTION_LIST;
     for (int letter = o->letter != 0; letter >= 0; letter--) {
@@ -50,6 +64,7 @@ static void put_option(FILE *f, const struct option_spec *o, const char *indent)
             put_action(f, o);
         fputc('\'', f);
     }
+    put_off(f, cmd, o, indent);
 }
 
 static void put_described(FILE *f, const char *name, const char *summary)
@@ -87,9 +102,9 @@ static void put_command(FILE *f, const struct command *cmd)
 {
     fprintf(f, "    '%s')\n        _arguments -s -S", cmd->name);
     for (size_t i = 0; i < cmd->option_count; i++)
-        put_option(f, &cmd->options[i], "            ");
+        put_option(f, cmd, &cmd->options[i], "            ");
     for (size_t i = 0; i < global_option_count; i++)
-        put_option(f, &global_options[i], "            ");
+        put_option(f, NULL, &global_options[i], "            ");
     if (strcmp(cmd->name, "help") == 0)
         fputs(" \\\n            '1:what:_abri_topics'", f);
     else if (manual_operand_of(cmd) == MANUAL_PATH)
@@ -119,7 +134,7 @@ void zsh_completion(FILE *f)
           "    typeset -A opt_args\n    _arguments -C -s -S",
           f);
     for (size_t i = 0; i < global_option_count; i++)
-        put_option(f, &global_options[i], "        ");
+        put_option(f, NULL, &global_options[i], "        ");
     fputs(" \\\n        '1:command:_abri_commands' \\\n        '*::argument:->command'\n"
           "    [[ $state == command ]] && _abri_command $words[1]\n}\n\n"
           "if [ \"$funcstack[1]\" = _abri ]; then\n    _abri \"$@\"\nelse\n    compdef _abri abri\nfi\n",

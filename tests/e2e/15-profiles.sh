@@ -58,6 +58,58 @@ printf x | "$ABRI" backup --stdin --stdin-name db >"$T/out" 2>"$T/err" || fail '
 expect_status 0 "$ABRI" ls latest
 expect_no_grep other/d "$T/out"
 
+step 'what the profile switches on, the command line switches off'
+mkdir "$T/cached" && printf 'Signature: 8a477f597d28d172789f06886806bc55' >"$T/cached/CACHEDIR.TAG" && echo e >"$T/cached/e"
+profile flags <<EOT
+vault = "$VAULT"
+passphrase-file = '$T/pass'
+no-cache = true
+[backup]
+paths = ["$T/cached"]
+exclude-caches = true
+no-parity = true
+[check]
+keyless = true
+EOT
+expect_status 0 "$ABRI" --profile flags backup
+expect_equal "$(names_of "$T/cached")" 'CACHEDIR.TAG '
+expect_status 0 "$ABRI" --profile flags backup --no-exclude-caches
+expect_equal "$(names_of "$T/cached")" 'CACHEDIR.TAG e '
+expect_status 0 "$ABRI" --profile flags backup --no-exclude-caches --exclude-caches
+expect_equal "$(names_of "$T/cached")" 'CACHEDIR.TAG '
+parities() { find "$VAULT"/parity/?? -type f 2>/dev/null | wc -l; } # of packs
+before=$(parities)
+echo f >>"$T/cached/CACHEDIR.TAG"
+expect_status 0 "$ABRI" --profile flags backup
+expect_equal "$(parities)" "$before" 'the profile wants no parity'
+echo g >>"$T/cached/CACHEDIR.TAG"
+expect_status 0 "$ABRI" --profile flags backup --parity
+[ "$(parities)" -gt "$before" ] || fail 'no parity, though --parity was given'
+expect_status 0 "$ABRI" --profile flags --json config show
+expect_equal "$(jq -r 'select(.name == "cache-dir") | .origin' "$T/out")" profile
+for line in '--cache config show' 'config show --cache' 'config --no-cache --cache show'; do
+    # shellcheck disable=SC2086
+    expect_status 0 "$ABRI" --profile flags --json $line
+    expect_equal "$(jq -r 'select(.name == "cache-dir") | .value != null' "$T/out")" true "$line"
+    expect_equal "$(jq -r 'select(.name == "cache-dir") | .origin == "profile"' "$T/out")" false "$line"
+done
+expect_status 0 "$ABRI" --profile flags --json --cache --no-cache config show
+expect_equal "$(jq -r 'select(.name == "cache-dir") | .from' "$T/out")" --no-cache
+# With --no-keyless a key is asked for: a wrong one fails.
+expect_status 0 env ABRI_PASSPHRASE_FILE= "$ABRI" --profile flags check
+echo wrong >"$T/wrong"
+expect_status 0 "$ABRI" --profile flags check --passphrase-file "$T/wrong"
+expect_status 12 "$ABRI" --profile flags check --passphrase-file "$T/wrong" --no-keyless
+for bad in 'backup --no-dry-run' 'backup --no-force-read' 'backup --no-no-parity' 'forget --no-dry-run' \
+    'backup --no-exclude-caches=yes' 'backup --no-exclude' 'snapshots --no-keyless' 'backup --no-json'; do
+    # shellcheck disable=SC2086
+    expect_status 2 "$ABRI" --profile flags $bad
+    expect_one_error
+done
+expect_status 2 "$ABRI" --profile flags backup --no-exclude-cashes
+expect_grep 'did you mean --no-exclude-caches?' "$T/err"
+expect_status 0 "$ABRI" backup --dry-run --no-one-file-system # where no profile sets it
+
 step 'rules of forget'
 expect_status 0 "$ABRI" --json forget --dry-run
 expect_equal "$(field summary kept)" 2

@@ -21,9 +21,34 @@ while read -r name; do
 done <"$T/top"
 [ "$(wc -l <"$T/commands")" -gt 10 ] || fail 'no commands?'
 
-options_of() { # shellcheck disable=SC2086
-    "$ABRI" help $1 | sed -n 's/^  \(-., \|    \)--\([a-z][a-z-]*\).*/--\2/p' | LC_ALL=C sort -u
+# Once for each command, in $T/options-key-add for "key add": the options of its help;
+# and with "+off" those that switch off, which are what the program understands so.
+file_of() { echo "$T/options-$(echo "$1" | tr ' ' '-')"; }
+understood() { # shellcheck disable=SC2086
+    "$ABRI" $1 "$2" --help >/dev/null 2>&1 && echo "$2"
 }
+# read_offs COMMAND: of a help text, what switches off its flags (that take no value).
+read_offs() {
+    while read -r option arg; do
+        [ -z "$arg" ] || continue
+        case $option in
+        --no-*) understood "$1" "--${option#--no-}" ;;
+        *) understood "$1" "--no-${option#--}" ;;
+        esac
+    done
+}
+as_options() { sed -n 's/^  \(-., \|    \)--\([a-z][a-z-]*\)\( [^ ].*\)\{0,1\}.*/--\2\3/p'; }
+"$ABRI" help | as_options >"$T/global"
+read_offs '' <"$T/global" >"$T/global+off"
+read_options() {
+    # shellcheck disable=SC2086
+    "$ABRI" help $1 >"$T/help"
+    as_options <"$T/help" | sed 's/ .*//' | LC_ALL=C sort -u >"$(file_of "$1")"
+    sed -n '/^Options:/,/^Options of every/p' "$T/help" | as_options | read_offs "$1" |
+        LC_ALL=C sort -u "$(file_of "$1")" "$T/global+off" - >"$(file_of "$1")+off"
+}
+while read -r name; do read_options "$name"; done <"$T/commands"
+grep -qx -e --no-one-file-system "$T/options-backup+off" || fail 'backup understands no --no-one-file-system'
 
 echo '- man pages'
 ls "$MAN" | LC_ALL=C sort >"$T/pages"
@@ -31,9 +56,8 @@ ls "$MAN" | LC_ALL=C sort >"$T/pages"
 same "$T/wanted" "$T/pages" 'pages and commands'
 while read -r name; do
     page="$MAN/abri-$(echo "$name" | tr ' ' '-').1"
-    options_of "$name" >"$T/wanted"
     sed -n '/^\.TP/{n;s/\\-/-/g;s/\\fB-.\\fR, //;s/^\\fB\(--[a-z-]*\)\\fR.*/\1/p;}' "$page" | LC_ALL=C sort -u >"$T/found"
-    same "$T/wanted" "$T/found" "options of $page"
+    same "$(file_of "$name")" "$T/found" "options of $page"
     grep -q "^abri\\\\-$(echo "$name" | sed 's/[ -]/\\\\-/g') " "$page" || fail "name of $page"
     sed 's/\\-/-/g' "$MAN/abri.1" | grep -q "^\.B $name\$" || fail "abri.1 does not list $name"
 done <"$T/commands"
@@ -55,10 +79,9 @@ offers_bash abri '' >"$T/found"
 LC_ALL=C sort "$T/top" >"$T/wanted"
 same "$T/wanted" "$T/found" 'commands in bash'
 while read -r name; do
-    options_of "$name" >"$T/wanted"
     # shellcheck disable=SC2086
     offers_bash abri -r /some/where $name --vault x -- >"$T/found"
-    same "$T/wanted" "$T/found" "bash, options of $name"
+    same "$(file_of "$name")+off" "$T/found" "bash, options of $name"
 done <"$T/commands"
 mkdir "$T/dir" && : >"$T/dir-file"
 [ "$(cd "$T" && offers_bash abri restore --target dir)" = dir ] || fail 'bash: directories for --target'
@@ -74,9 +97,8 @@ if command -v fish >/dev/null; then
     LC_ALL=C sort "$T/top" >"$T/wanted"
     same "$T/wanted" "$T/found" 'commands in fish'
     while read -r name; do
-        options_of "$name" >"$T/wanted"
         offers_fish "abri $name --" >"$T/found"
-        same "$T/wanted" "$T/found" "fish, options of $name"
+        same "$(file_of "$name")+off" "$T/found" "fish, options of $name"
     done <"$T/commands"
     [ "$(offers_fish 'abri restore --overwrite if-' | tr '\n' ' ')" = 'if-changed if-newer ' ] || fail 'fish: choices'
     (cd "$T" && offers_fish 'abri backup dir-') | grep -qx dir-file || fail 'fish: paths'
@@ -85,17 +107,17 @@ fi
 if command -v zsh >/dev/null; then
     echo '- zsh'
     zsh -n "$ZSH_FILE" || fail 'syntax'
-    offers_zsh() {
-        : >"$T/hits"
-        ZDOTDIR=$T zsh -f "$here/zsh-complete.zsh" "$(dirname "$ZSH_FILE")" "$1" "$T/hits" </dev/null >"$T/zsh.log" 2>&1
-        sed -n 's/^HIT:\(.*\):$/\1/p' "$T/hits" | LC_ALL=C sort -u
-    }
-    offers_zsh 'abri ' >"$T/found"
+    mkdir "$T/hits"
+    { echo 'abri .'; sed 's/.*/abri & --./' "$T/commands"; } >"$T/lines" # a dot ends each
+    ZDOTDIR=$T zsh -f "$here/zsh-complete.zsh" "$(dirname "$ZSH_FILE")" "$T/lines" "$T/hits" </dev/null >"$T/zsh.log" 2>&1
+    hits() { sed -n 's/^HIT:\(.*\):$/\1/p' "$T/hits/$1" | LC_ALL=C sort -u >"$T/found"; }
+    hits 1
     LC_ALL=C sort "$T/top" >"$T/wanted"
-    same "$T/wanted" "$T/found" 'commands in zsh'
+    same "$T/wanted" "$T/found" "commands in zsh: $(cat "$T/zsh.log")"
+    line=1
     while read -r name; do
-        options_of "$name" >"$T/wanted"
-        offers_zsh "abri $name --" >"$T/found"
-        same "$T/wanted" "$T/found" "zsh, options of $name: $(cat "$T/zsh.log")"
+        line=$((line + 1))
+        hits "$line"
+        same "$(file_of "$name")+off" "$T/found" "zsh, options of $name: $(cat "$T/zsh.log")"
     done <"$T/commands"
 fi

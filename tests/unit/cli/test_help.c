@@ -5,7 +5,7 @@
 #include "base/bytes.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "cli/cli.h"
+#include "cli/settings.h"
 #include "cli/term.h"
 
 #include <fcntl.h>
@@ -112,6 +112,72 @@ static void no_two_options_of_a_command_are_called_alike(void **state)
     }
 }
 
+/* The name that switches an option off, or "": whatever a profile may not set has none. */
+static bool off_name(const char *table, const struct option_spec *s, char out[OPTION_NAME_MAX])
+{
+    bool can = settings_can_be_off(table, s);
+    assert_int_equal(can, s->kind == OPTION_FLAG && settings_spec(table, s->name) != NULL);
+    if (can)
+        option_off_name(s, out);
+    return can;
+}
+
+static void no_off_name_is_called_like(const char *off, const struct option_spec *specs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        assert_string_not_equal(off, specs[i].name);
+}
+
+static void what_switches_off_is_called_like_no_option(void **state)
+{
+    (void)state;
+    char off[OPTION_NAME_MAX];
+    unsigned count = 0;
+    for (size_t c = 0; command_at(c); c++) {
+        const struct command *cmd = command_at(c);
+        for (size_t i = 0; i < cmd->option_count + global_option_count; i++) {
+            bool own = i < cmd->option_count;
+            const struct option_spec *s =
+                own ? &cmd->options[i] : &global_options[i - cmd->option_count];
+            if (!off_name(own ? cmd->name : SETTINGS_TOP, s, off))
+                continue;
+            print_message("%s --%s\n", cmd->name, off);
+            no_off_name_is_called_like(off, cmd->options, cmd->option_count);
+            no_off_name_is_called_like(off, global_options, global_option_count);
+            count += own;
+        }
+    }
+    assert_true(count >= 6);
+    assert_true(global_option_count <= OPTION_SAID_MAX);
+}
+
+/* `abri check --no-read-data` is understood, `abri forget --no-dry-run` is not. */
+static void what_a_profile_may_set_can_be_switched_off(void **state)
+{
+    (void)state;
+    for (size_t c = 0; command_at(c); c++) {
+        const struct command *cmd = command_at(c);
+        CLEANUP_FREE uint8_t *args = mem_zalloc(cmd->args_bytes + 1);
+        struct option_table table = command_option_table(cmd, args);
+        for (size_t i = 0; i < cmd->option_count; i++) {
+            const struct option_spec *s = &cmd->options[i];
+            char off[OPTION_NAME_MAX], line[OPTION_NAME_MAX + 2];
+            struct err e = ERR_INIT;
+            struct words words = {0};
+            if (s->kind != OPTION_FLAG)
+                continue;
+            option_off_name(s, off);
+            (void)snprintf(line, sizeof line, "--%s", off);
+            print_message("%s %s\n", cmd->name, line);
+            args[s->offset] = true;
+            int rc = options_parse(&table, 1, 1, (char *[]){line, NULL}, 0, false, &words, NULL, &e);
+            assert_int_equal(rc, settings_can_be_off(cmd->name, s) ? 0 : -1);
+            assert_int_equal(args[s->offset], rc == 0 ? false : true);
+            words_done(&words);
+        }
+    }
+}
+
 /* Splits "abri a 'b c' | …" at blanks, minding single quotes, until a pipe. */
 static int split_line(char *line, char *argv[32])
 {
@@ -154,8 +220,8 @@ static void check_example(const struct command *cmd, const char *example)
     struct words words = {0};
     void *args = mem_zalloc(cmd->args_bytes + 1);
     struct option_table tables[2] = {
-        {.specs = global_options, .count = global_option_count, .store = &globals},
-        {.specs = cmd->options, .count = cmd->option_count, .store = args},
+        global_option_table(&globals, NULL),
+        command_option_table(cmd, args),
     };
     assert_int_equal(options_parse(tables, 1, argc, argv, 1, true, NULL, &at, &e), 0);
     assert_true(at < argc);
@@ -309,6 +375,8 @@ int main(void)
         cmocka_unit_test(every_option_is_explained),
         cmocka_unit_test(tables_are_sound),
         cmocka_unit_test(no_two_options_of_a_command_are_called_alike),
+        cmocka_unit_test(what_switches_off_is_called_like_no_option),
+        cmocka_unit_test(what_a_profile_may_set_can_be_switched_off),
         cmocka_unit_test(every_command_has_examples_that_parse),
         cmocka_unit_test(help_fits_into_eighty_columns),
         cmocka_unit_test(the_overview_lists_every_command),

@@ -7,7 +7,7 @@
 #include <string.h>
 
 struct store {
-    bool flag, other_flag;
+    bool flag, other_flag, no_paper;
     const char *text;
     struct option_list list;
     uint64_t number, size, rate;
@@ -20,6 +20,7 @@ static const struct option_spec specs[] = {
     {.name = "flag", .letter = 'f', .kind = OPTION_FLAG, OPTION_AT(store, flag)},
     {.name = "other-flag", .letter = 'o', .kind = OPTION_FLAG, OPTION_AT(store, other_flag)},
     {.name = "text", .letter = 't', .kind = OPTION_TEXT, .arg = "TEXT", OPTION_AT(store, text)},
+    {.name = "no-paper", .letter = 'p', .kind = OPTION_FLAG, OPTION_AT(store, no_paper)},
     {.name = "one", .letter = 'e', .kind = OPTION_LIST, .tag = 1, .arg = "X", OPTION_AT(store, list)},
     {.name = "two", .kind = OPTION_LIST, .tag = 2, .arg = "X", OPTION_AT(store, list)},
     {.name = "number", .letter = 'n', .kind = OPTION_NUMBER, .min = 2, .max = 9, .arg = "N",
@@ -32,12 +33,27 @@ static const struct option_spec specs[] = {
 
 struct run {
     struct store store;
+    uint64_t said;
     struct words words;
     struct err err;
     int next;
 };
 
-static int parse_line(struct run *r, bool only_before_word, const char *const *args)
+/* Of a command called "may". */
+static bool may_be_off(const char *command, const struct option_spec *s)
+{
+    return strcmp(command, "may") == 0 && s->letter != 'o';
+}
+
+static struct option_table table_of(struct run *r, const char *command)
+{
+    return (struct option_table){
+        .specs = specs, .count = OPTION_COUNT(specs), .store = &r->store,
+        .can_be_off = command ? may_be_off : NULL, .command = command, .said_out = &r->said};
+}
+
+static int parse_line_of(struct run *r, const char *command, bool only_before_word,
+                         const char *const *args)
 {
     static char copies[32][128];
     char *argv[33];
@@ -48,29 +64,37 @@ static int parse_line(struct run *r, bool only_before_word, const char *const *a
     }
     argv[argc] = NULL;
     *r = (struct run){0};
-    struct option_table t = {.specs = specs, .count = OPTION_COUNT(specs), .store = &r->store};
+    struct option_table t = table_of(r, command);
     return options_parse(&t, 1, argc, argv, 0, only_before_word, &r->words, &r->next, &r->err);
 }
+
+static int parse_line(struct run *r, bool only_before_word, const char *const *args)
+{
+    return parse_line_of(r, NULL, only_before_word, args);
+}
 #define PARSE(r, ...) parse_line(r, false, (const char *const[]){__VA_ARGS__, NULL})
+#define MAY(r, ...) parse_line_of(r, "may", false, (const char *const[]){__VA_ARGS__, NULL})
 
 static void run_done(struct run *r)
 {
-    struct option_table t = {.specs = specs, .count = OPTION_COUNT(specs), .store = &r->store};
+    struct option_table t = table_of(r, NULL);
     option_table_done(&t);
     words_done(&r->words);
 }
 
-static void refused(const char *pattern, const char *const *args)
+static void refused(const char *pattern, const char *command, const char *const *args)
 {
     struct run r;
-    assert_int_equal(parse_line(&r, false, args), -1);
+    assert_int_equal(parse_line_of(&r, command, false, args), -1);
     assert_int_equal(r.err.cls, ERR_USAGE);
     if (!strstr(r.err.msg, pattern))
         fail_msg("'%s' is not in: %s", pattern, r.err.msg);
     assert_null(r.words.items);
     run_done(&r);
 }
-#define REFUSED(pattern, ...) refused(pattern, (const char *const[]){__VA_ARGS__, NULL})
+#define REFUSED(pattern, ...) refused(pattern, NULL, (const char *const[]){__VA_ARGS__, NULL})
+#define REFUSED_IF_MAY(pattern, ...)                                                               \
+    refused(pattern, "may", (const char *const[]){__VA_ARGS__, NULL})
 
 static void values_stand_behind_a_blank_or_an_equals_sign(void **state)
 {
@@ -104,6 +128,38 @@ static void letters_may_share_a_word(void **state)
     run_done(&r);
     assert_int_equal(PARSE(&r, "-fn", "7"), 0);
     assert_int_equal(r.store.number, 7);
+    run_done(&r);
+}
+
+static void a_flag_is_switched_off_by_its_other_name(void **state)
+{
+    (void)state;
+    struct run r;
+    assert_int_equal(MAY(&r, "--flag", "--no-paper"), 0);
+    assert_true(r.store.flag && r.store.no_paper);
+    assert_int_equal(MAY(&r, "--flag", "-p", "--no-flag", "--paper"), 0);
+    assert_false(r.store.flag || r.store.no_paper);
+    assert_int_equal(MAY(&r, "--no-flag", "--paper", "-fp"), 0);
+    assert_true(r.store.flag && r.store.no_paper);
+    REFUSED_IF_MAY("--no-flag takes no value", "--no-flag=yes");
+    REFUSED_IF_MAY("did you mean --no-flag?", "--no-flg");
+    REFUSED_IF_MAY("unknown option --no-no-paper", "--no-no-paper");
+    REFUSED_IF_MAY("unknown option --no-text", "--no-text", "x");
+    REFUSED_IF_MAY("unknown option --no-other-flag", "--no-other-flag");
+    REFUSED("unknown option --no-flag", "--no-flag");
+    REFUSED("unknown option --paper", "--paper");
+}
+
+static void what_was_said_is_known_on_or_off(void **state)
+{
+    (void)state;
+    struct run r;
+    assert_int_equal(MAY(&r, "--no-flag", "--size=5"), 0);
+    assert_int_equal(r.said, 1u << 0 | 1u << 7);
+    assert_int_equal(MAY(&r, "-fp"), 0);
+    assert_int_equal(r.said, 1u << 0 | 1u << 3);
+    assert_int_equal(MAY(&r, "word"), 0);
+    assert_int_equal(r.said, 0);
     run_done(&r);
 }
 
@@ -238,6 +294,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_stand_behind_a_blank_or_an_equals_sign),
         cmocka_unit_test(letters_may_share_a_word),
+        cmocka_unit_test(a_flag_is_switched_off_by_its_other_name),
+        cmocka_unit_test(what_was_said_is_known_on_or_off),
         cmocka_unit_test(options_and_words_mix_until_two_dashes),
         cmocka_unit_test(lists_keep_their_order_and_tags),
         cmocka_unit_test(rates_are_kib_and_choices_are_numbered),
