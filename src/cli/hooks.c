@@ -209,6 +209,5 @@ int hooks_around(struct cli *c, const char *table, const struct hooked *h, struc
         report_problem(c, "profile", &more);
     if (outcome.cls == ERR_UNSET)
         return 0;
-    *e = outcome;
-    return -1;
+    return err_give(e, &outcome);
 }

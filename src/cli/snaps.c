@@ -68,9 +68,7 @@ int snaps_find(const struct snaps *s, const char *spec, const struct snapshot **
     if (why.cls == ERR_NOT_FOUND && is_elsewhere(s, spec))
         return err_set(e, ERR_NOT_FOUND,
                        "snapshot '%s' is in the trash: `abri undelete` brings it back", spec);
-    if (e)
-        *e = why;
-    return -1;
+    return err_give(e, &why);
 }
 
 int snaps_find_all(const struct snaps *s, const struct words *w, const struct snapshot **out,

@@ -117,11 +117,8 @@ static int open_file(struct way *w, const char *name, int *fd_out, struct err *e
     if (!S_ISREG(s.st_mode))
         return err_set(e, ERR_USAGE, "'%s' is not a file", w->path);
     judge(w, fd, &s);
-    if (w->distrusted) {
-        if (e)
-            *e = w->reason;
-        return -1;
-    }
+    if (w->distrusted)
+        return err_give(e, &w->reason);
     *fd_out = fd;
     fd = -1;
     return 0;

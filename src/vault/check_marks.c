@@ -19,11 +19,8 @@ static int check_owner(struct check *c, const struct mark *m, struct record *r, 
     struct err why = ERR_INIT;
     if (r->sequence != m->sequence)
         *there = record_read(c->vault, m->sequence, r, &why) == 0;
-    if (why.cls == ERR_NO_MEMORY) {
-        if (e)
-            *e = why;
-        return -1;
-    }
+    if (why.cls == ERR_NO_MEMORY)
+        return err_give(e, &why);
     r->sequence = m->sequence;
     if (*there && memcmp(r->id, m->snapshot, ID_BYTES) != 0)
         damage_report(&c->damage, m->name,

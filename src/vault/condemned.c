@@ -72,11 +72,8 @@ static int read_one(void *arg, const char *name, uint64_t len_bytes, struct err 
     buf_done(&n->bytes);
     if (why.cls == ERR_NOT_FOUND)
         return 0; /* it went while we looked */
-    if (why.cls != ERR_DAMAGED && why.cls != ERR_LIMIT) {
-        if (e)
-            *e = why;
-        return -1;
-    }
+    if (why.cls != ERR_DAMAGED && why.cls != ERR_LIMIT)
+        return err_give(e, &why);
     damage_report(r->damage, name, why.msg);
     return 0;
 }
@@ -130,11 +127,8 @@ int condemned_drop(struct vault *v, struct condemned *l, size_t at, struct err *
     struct err why = ERR_INIT;
     struct condemned_one *n = &l->items[at];
     if ((store_remove(v->store, n->name, &why) && why.cls != ERR_NOT_FOUND) ||
-        store_sync(v->store, "condemned", &why)) {
-        if (e)
-            *e = why;
-        return -1;
-    }
+        store_sync(v->store, "condemned", &why))
+        return err_give(e, &why);
     buf_done(&n->bytes);
     memmove(n, n + 1, (l->count - at - 1) * sizeof *n);
     l->count--;

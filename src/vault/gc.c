@@ -115,8 +115,7 @@ static int remove_packs(struct gc *g, const struct buf *packs, struct err *e)
         if (store_remove(g->v->store, name, &why) == 0)
             g->r.packs_removed++;
         else if (why.cls != ERR_NOT_FOUND) {
-            if (e)
-                *e = why;
+            (void)err_give(e, &why);
             return err_wrap(e, "remove %s", name);
         }
         parity_remove(g->v, packs->data + at); /* what stays behind goes with the next collection */
@@ -190,9 +189,7 @@ static int sync_gone(struct gc *g, const uint8_t *id, struct err *e)
     name[sizeof "packs/aa" - 1] = 0;
     if (store_sync(g->v->store, name, &why) == 0 || why.cls == ERR_NOT_FOUND)
         return 0;
-    if (e)
-        *e = why;
-    return -1;
+    return err_give(e, &why);
 }
 
 /* Damaged packs wait until no record needs them; then they go the way of all. They

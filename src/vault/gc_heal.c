@@ -50,13 +50,6 @@ struct healing {
     bool donor_parity;
 };
 
-static int stop(struct err *e, const struct err *why)
-{
-    if (e)
-        *e = *why;
-    return -1;
-}
-
 static bool is_sought(const struct gc_pack *p, uint32_t i)
 {
     return refset_bit(p->used, i) && !(p->moved && refset_bit(p->moved, i));
@@ -74,7 +67,7 @@ static int examine(struct healing *h, const struct gc_pack *p, struct err *e)
     n->has_footer = gc_source_open(h->v, p, &n->source, &why) == 0;
     if (!n->has_footer && why.cls == ERR_NO_MEMORY) {
         pack_contents_done(&n->source.contents);
-        return stop(e, &why);
+        return err_give(e, &why);
     }
     if (p->number == PACK_NONE && (n->has_footer || why.cls != ERR_NOT_FOUND)) {
         pack_contents_done(&n->source.contents);
@@ -322,7 +315,7 @@ static int take_copy(struct healing *h, struct patient *n, uint32_t i, struct er
         return -1;
     if (!found || fetch(h, &loc, id, &row, &why)) {
         if (why.cls == ERR_NO_MEMORY)
-            return stop(e, &why);
+            return err_give(e, &why);
         h->result->frames_lost++;
         return 0;
     }
@@ -384,7 +377,7 @@ static int heal(struct healing *h, struct patient *n, struct err *e)
         return -1;
     n->has_footer = n->has_footer && gc_source_open(h->v, p, &n->source, &why) == 0;
     n->source.pack = p;
-    int rc = why.cls == ERR_NO_MEMORY ? stop(e, &why) : heal_open(h, n, e);
+    int rc = why.cls == ERR_NO_MEMORY ? err_give(e, &why) : heal_open(h, n, e);
     pack_contents_done(&n->source.contents);
     return rc;
 }

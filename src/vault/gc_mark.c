@@ -183,8 +183,7 @@ static int mark_record(struct marking *g, uint64_t sequence, struct err *e)
         return 0;
     if (why.cls == ERR_DAMAGED)
         damage_report(g->damage, name, why.msg);
-    if (e)
-        *e = why;
+    (void)err_give(e, &why);
     return err_wrap(e, "nothing can be collected while a record cannot be trusted: %s", name);
 }
 
@@ -303,9 +302,7 @@ static int follow_damaged(struct vault *v, struct gc_marks *m, struct err *e)
         pack_contents_done(&s.contents);
         if (rc == 0 || why.cls != ERR_NO_MEMORY)
             continue;
-        if (e)
-            *e = why;
-        return -1;
+        return err_give(e, &why);
     }
     return 0;
 }

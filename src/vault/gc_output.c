@@ -122,11 +122,8 @@ static int end_pack(struct gc_output *o, struct err *e)
         write_ends(o, id, e))
         return -1;
     pack_name(id, name);
-    if (store_writer_commit(TAKE(o->object), name, &why) && why.cls != ERR_EXISTS) {
-        if (e)
-            *e = why;
-        return -1;
-    }
+    if (store_writer_commit(TAKE(o->object), name, &why) && why.cls != ERR_EXISTS)
+        return err_give(e, &why);
     o->dirs[id[0]] = true;
     o->result->packs_written++;
     return o->parity ? parity_put(o->v, id, e) : 0;

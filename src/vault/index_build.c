@@ -256,8 +256,7 @@ static int read_footer(struct vault *v, uint32_t number, struct batch *b, struct
         damage_report(d, name, inner.msg);
         rc = 0;
     } else if (rc) {
-        if (e)
-            *e = inner;
+        (void)err_give(e, &inner);
     } else {
         struct index_pack said = {.frame_count = c.footer.count,
                                   .kind = c.header.kind,

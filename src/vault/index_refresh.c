@@ -51,11 +51,8 @@ static int open_run(struct vault *v, const char *name, bool *missing, struct err
     struct err inner = ERR_INIT;
     if (index_run_open(v->store, name, v->info.id, &run, &inner) == 0)
         return index_append(v, run, e);
-    if (inner.cls == ERR_NO_MEMORY) {
-        if (e)
-            *e = inner;
-        return -1;
-    }
+    if (inner.cls == ERR_NO_MEMORY)
+        return err_give(e, &inner);
     if (inner.cls == ERR_NOT_FOUND)
         *missing = true;
     else if (inner.cls == ERR_DAMAGED)

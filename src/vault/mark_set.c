@@ -55,9 +55,7 @@ int mark_change_record(struct mark_change *c, struct err *e)
         return 0;
     if (!rc || why.cls == ERR_NOT_FOUND)
         return err_set(e, ERR_NOT_FOUND, "the snapshot is gone: it was freed");
-    if (e)
-        *e = why;
-    return -1;
+    return err_give(e, &why);
 }
 
 int64_t mark_time(const struct mark_state *state, int64_t now_ns)
@@ -106,9 +104,7 @@ int mark_remove(struct vault *v, const char *name, struct err *e)
     struct err why = ERR_INIT;
     if (store_remove(v->store, name, &why) == 0 || why.cls == ERR_NOT_FOUND)
         return 0;
-    if (e)
-        *e = why;
-    return -1;
+    return err_give(e, &why);
 }
 
 int mark_change_remove(struct mark_change *c, enum mark_kind kind, const char *text, struct err *e)

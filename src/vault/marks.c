@@ -179,8 +179,7 @@ int marks_read_strictly(struct vault *v, uint64_t sequence, struct mark_list *ou
     if (marks_read(v, sequence, &l, &d, e))
         return -1;
     if (l.trouble.cls != ERR_UNSET) {
-        if (e)
-            *e = l.trouble;
+        (void)err_give(e, &l.trouble);
         mark_list_done(&l);
         return err_wrap(e, "the marks of snapshots");
     }

@@ -109,8 +109,8 @@ int object_parity_put(struct vault *v, const char *object, const void *p, size_t
     int rc = store_put(v->store, name, b.data, b.len, &why);
     if (rc && why.cls == ERR_EXISTS) /* of an object that had the name before */
         rc = replace(v->store, name, &b, &why);
-    if (rc && e)
-        *e = why;
+    if (rc)
+        (void)err_give(e, &why);
     if (is_missing(v, object)) /* Q3 */
         object_parity_remove_again(v, object);
     return rc;
@@ -125,9 +125,7 @@ int object_parity_sync(struct vault *v, const char *dir, struct err *e)
     (void)snprintf(parity, sizeof parity, "parity/%s", *dir ? dir : "top");
     if (store_sync(v->store, parity, &why) == 0 || why.cls == ERR_NOT_FOUND)
         return 0;
-    if (e)
-        *e = why;
-    return -1;
+    return err_give(e, &why);
 }
 
 void object_parity_remove_again(struct vault *v, const char *object)
@@ -144,11 +142,8 @@ int object_parity_remove(struct vault *v, const char *object, struct err *e)
     struct err why = ERR_INIT;
     object_parity_name(object, name);
     object_directory(object, dir);
-    if (store_remove(v->store, name, &why) && why.cls != ERR_NOT_FOUND) {
-        if (e)
-            *e = why;
-        return -1;
-    }
+    if (store_remove(v->store, name, &why) && why.cls != ERR_NOT_FOUND)
+        return err_give(e, &why);
     return object_parity_sync(v, dir, e);
 }
 

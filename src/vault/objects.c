@@ -46,11 +46,8 @@ void damage_report(struct damage *d, const char *object, const char *message)
 
 int damage_note(struct damage *d, const char *object, const struct err *why, struct err *e)
 {
-    if (why->cls == ERR_NO_MEMORY) {
-        if (e)
-            *e = *why;
-        return -1;
-    }
+    if (why->cls == ERR_NO_MEMORY)
+        return err_give(e, why);
     damage_report(d, object, why->msg);
     return 0;
 }

@@ -91,9 +91,7 @@ static int load_pack(struct vault *v, uint32_t number, struct origins *o, struct
     pack_contents_done(&c);
     if (rc == 0 || why.cls != ERR_NO_MEMORY)
         return 0;
-    if (e)
-        *e = why;
-    return -1;
+    return err_give(e, &why);
 }
 
 int origins_load(struct vault *v, struct origins *out, struct err *e)

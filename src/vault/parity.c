@@ -43,9 +43,7 @@ static int put_from(struct vault *v, const uint8_t *id, struct store_reader *r, 
         return err_wrap(e, "%s", name);
     if (store_put(v->store, name, b.data, b.len, &why) == 0 || why.cls == ERR_EXISTS)
         return 0;
-    if (e)
-        *e = why;
-    return -1;
+    return err_give(e, &why);
 }
 
 int parity_put(struct vault *v, const uint8_t id[ID_BYTES], struct err *e)
@@ -105,8 +103,8 @@ int parity_check(struct vault *v, const uint8_t id[ID_BYTES], struct err *e)
         rc = parity_verify(b.data, b.len, &h, &why);
     if (!rc && (memcmp(h.pack, id, ID_BYTES) != 0 || memcmp(h.vault, v->info.id, UID_BYTES) != 0))
         rc = err_set(&why, ERR_DAMAGED, "parity: of another pack");
-    if (rc && e)
-        *e = why;
+    if (rc)
+        (void)err_give(e, &why);
     return rc;
 }
 
@@ -142,8 +140,8 @@ int object_salvage(struct store *s, const char *name, size_t max, struct buf *ou
     for (uint64_t at = 0; !rc && at < len; at += SALVAGE_BYTES) {
         size_t n = len - at < SALVAGE_BYTES ? (size_t)(len - at) : SALVAGE_BYTES;
         rc = salvage_part(r, at, to + at, n, &why);
-        if (rc && e)
-            *e = why;
+        if (rc)
+            (void)err_give(e, &why);
     }
     if (!rc)
         buf_added(out, (size_t)len);

@@ -61,13 +61,6 @@ int repair_replace(struct vault *v, const char *name, const struct buf *b, struc
     return store_writer_replace(w, name, e) || store_sync(v->store, dir, e) ? -1 : 0;
 }
 
-static int give_up(struct err *e, const struct err *why)
-{
-    if (e)
-        *e = *why;
-    return -1;
-}
-
 /* Nothing needs it any more; whatever it is like, it goes soon. */
 static bool is_swept(struct vault *v, const uint8_t *id)
 {
@@ -126,7 +119,7 @@ static int see_to_parity(struct repair *r, const uint8_t *id, const struct buf *
     parity_name(id, name);
     int rc = object_salvage(r->v->store, name, PARITY_OBJECT_MAX, &have, &why);
     if (rc && why.cls == ERR_NO_MEMORY)
-        return give_up(e, &why);
+        return err_give(e, &why);
     bool missing = rc && why.cls == ERR_NOT_FOUND;
     if (!rc && parity_head_decode(have.data, have.len, &h, &why) && why.cls == ERR_NEWER)
         return 0; /* not ours to judge */
@@ -206,7 +199,7 @@ static int mend(struct repair *r, const uint8_t *id, const struct buf *damaged,
         return note_lost(r, id, other, "holds another pack", e);
     int rc = by_parity(r, id, damaged, &whole, &blocks, &why);
     if (rc < 0)
-        return give_up(e, &why);
+        return err_give(e, &why);
     if (rc == 0 && first->cls == ERR_NEWER)
         return skip(r, id, first);
     if (rc == 0) {
@@ -237,7 +230,7 @@ static int repair_pack(struct repair *r, const uint8_t *id, struct err *e)
     pack_name(id, name);
     if (object_salvage(r->v->store, name, PARITY_PACK_MAX, &b, &why)) {
         if (why.cls == ERR_NO_MEMORY)
-            return give_up(e, &why);
+            return err_give(e, &why);
         if (why.cls == ERR_LIMIT)
             return 0; /* no parity is ever made for it: the check says how it is */
         return note_lost(r, id, NULL, why.msg, e);

@@ -139,14 +139,10 @@ int vault_session_writer(struct vault *v, const uint8_t session[UID_BYTES],
     hex_encode(session, UID_BYTES, name);
     if (vault_get(v, VAULT_SESSION, name, &b, &why) == 0)
         return envelope_verify(v, session, b.data, b.len, writer_out, e);
-    if (why.cls != ERR_NOT_FOUND) {
-        if (e)
-            *e = why;
-        return -1;
-    }
+    if (why.cls != ERR_NOT_FOUND)
+        return err_give(e, &why);
     if (writer_by_resealed(v, session, writer_out, &none) == 0)
         return 0;
-    if (e) /* a session that is nowhere is missed under its own name */
-        *e = none.cls == ERR_NOT_FOUND ? why : none;
-    return -1;
+    /* A session that is nowhere is missed under its own name. */
+    return err_give(e, none.cls == ERR_NOT_FOUND ? &why : &none);
 }

@@ -50,9 +50,7 @@ static int load_one(void *arg, const char *name, struct err *e)
         bool damage = why.cls == ERR_DAMAGED || why.cls == ERR_NEWER || why.cls == ERR_LIMIT;
         if (l->damage && damage && object_name(VAULT_REVOKED, name, full, e) == 0)
             return damage_note(l->damage, full, &why, e);
-        if (e)
-            *e = why;
-        return -1;
+        return err_give(e, &why);
     }
     struct revocation *items = mem_realloc(l->list.items, l->list.count + 1, sizeof *items);
     if (!items)

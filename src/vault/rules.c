@@ -58,8 +58,7 @@ static int visit(void *arg, const char *name, uint64_t len, struct err *e)
     if (why.cls != ERR_NO_MEMORY && why.cls != ERR_NEWER)
         return err_set(e, ERR_DAMAGED,
                        "%s: %s: " RULES_ADVICE, name, why.msg);
-    if (e)
-        *e = why;
+    (void)err_give(e, &why);
     return err_wrap(e, "%s", name);
 }
 
@@ -122,9 +121,7 @@ static int try_set(struct vault *v, const struct vault_rules *r, const struct si
     }
     if (why.cls == ERR_EXISTS)
         return 1;
-    if (e)
-        *e = why;
-    return -1;
+    return err_give(e, &why);
 }
 
 int vault_set_rules(struct vault *v, int64_t floor_ns, int64_t trash_window_ns, struct err *e)

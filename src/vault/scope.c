@@ -69,9 +69,7 @@ static int follow_predecessors(struct scope *s, struct vault *v, const uint8_t *
             if (why.cls == ERR_NOT_FOUND || why.cls == ERR_DAMAGED || why.cls == ERR_NEWER ||
                 why.cls == ERR_LIMIT)
                 return 0;
-            if (e)
-                *e = why;
-            return -1;
+            return err_give(e, &why);
         }
         if (!info.has_predecessor || has_writer(s, info.predecessor))
             return 0;

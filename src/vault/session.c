@@ -41,8 +41,7 @@ static int check_envelope(struct vault *v, const uint8_t *session, struct err *e
     /* Keys may have been changed since it was stored. */
     if (why.cls == ERR_NOT_FOUND && vault_resealed_find(v, session, true, again, e) > 0)
         return 0;
-    if (e)
-        *e = why;
+    (void)err_give(e, &why);
     return err_wrap(e, "a session's key must be stored before the session begins");
 }
 

@@ -26,18 +26,14 @@ int session_fail(struct session *s, const struct err *why, struct err *e)
         s->failed = true;
         s->failure = *why;
     }
-    if (e)
-        *e = *why;
-    return -1;
+    return err_give(e, why);
 }
 
 int session_check(const struct session *s, struct err *e)
 {
     if (!s->failed)
         return 0;
-    if (e)
-        *e = s->failure;
-    return -1;
+    return err_give(e, &s->failure);
 }
 
 static void pack_free(struct session_pack *p)
@@ -210,9 +206,7 @@ static int seal(struct session *s, struct session_pack *p, struct err *e)
     /* The same header and footer, so by their hashes the same frames. */
     if (inner.cls == ERR_EXISTS)
         return 0;
-    if (e)
-        *e = inner;
-    return -1;
+    return err_give(e, &inner);
 }
 
 /* Seals a closed pack that nobody writes into any more. */

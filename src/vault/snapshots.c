@@ -192,11 +192,8 @@ static int visit(struct walk *w, uint64_t sequence, struct err *e)
         return chain_follow(w, e) ? -1 : append(w, e);
     }
     memset(w->k_previous, 0, HASH_BYTES);
-    if (inner.cls == ERR_NO_MEMORY) {
-        if (e)
-            *e = inner;
-        return -1;
-    }
+    if (inner.cls == ERR_NO_MEMORY)
+        return err_give(e, &inner);
     if (inner.cls != ERR_NOT_FOUND) /* else it went while we read */
         damage_report(w->damage, name, inner.msg);
     return 0;

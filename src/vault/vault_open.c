@@ -44,11 +44,8 @@ static int keeper_make(struct store *s, struct sign_key *out, struct err *e)
     struct err probe = ERR_INIT;
     if (keeper_read(s, out, &probe) == 0)
         return 0;
-    if (probe.cls != ERR_NOT_FOUND && probe.cls != ERR_DAMAGED) {
-        if (e)
-            *e = probe;
-        return -1;
-    }
+    if (probe.cls != ERR_NOT_FOUND && probe.cls != ERR_DAMAGED)
+        return err_give(e, &probe);
     if (probe.cls == ERR_DAMAGED && store_remove(s, "keeper", e))
         return -1;
     uint8_t bytes[KEEPER_BYTES];
@@ -97,9 +94,7 @@ static int check_absent(struct store *s, struct err *e)
         return err_set(e, ERR_EXISTS, "there is already a vault at '%s'", store_location(s));
     if (probe.cls == ERR_NOT_FOUND)
         return 0;
-    if (e)
-        *e = probe;
-    return -1;
+    return err_give(e, &probe);
 }
 
 /* A vault of which nothing is known yet. */
@@ -197,8 +192,7 @@ int config_read(struct store *s, struct vault_info *out, struct err *e)
         if (inner.cls == ERR_NOT_FOUND)
             return err_set(e, ERR_NO_VAULT, "no vault at '%s': make one with `abri init`",
                            store_location(s));
-        if (e)
-            *e = inner;
+        (void)err_give(e, &inner);
         return err_wrap(e, "open the vault at '%s'", store_location(s));
     }
     if (config_decode(b.data, b.len, out, e))
@@ -233,11 +227,8 @@ int vault_open(struct store *s, struct vault **out, struct err *e)
     bool by_parity = false;
     if (config_read(s, &info, &why)) {
         by_parity = why.cls != ERR_NO_MEMORY && config_by_parity(s, &info);
-        if (!by_parity) {
-            if (e)
-                *e = why;
-            return -1;
-        }
+        if (!by_parity)
+            return err_give(e, &why);
     }
     if (vault_new(s, &v, e))
         return -1;

@@ -230,9 +230,7 @@ static int put_witness(struct vault *v, uint64_t number, const struct policy_wit
         return store_sync(v->store, "clock", e);
     if (why.cls == ERR_EXISTS)
         return 1;
-    if (e)
-        *e = why;
-    return -1;
+    return err_give(e, &why);
 }
 
 static uint64_t next_number(const struct evidence *v)
@@ -254,8 +252,7 @@ static int look(struct vault *v, bool leave_witness, struct policy_clock *out, s
         /* Where another process was faster, its witness serves as well; on a full disk
          * the older ones do, and room must still be made there. */
         if (put_witness(v, next_number(&all), &now, &why) < 0 && why.cls != ERR_NO_SPACE) {
-            if (e)
-                *e = why;
+            (void)err_give(e, &why);
             return err_wrap(e, "leave a witness of the clock");
         }
         thin_out(v, &all);

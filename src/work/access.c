@@ -113,9 +113,7 @@ int access_load_recipients(struct access *a, struct buf *object, struct recipien
             return 0;
         if (why.cls == ERR_NOT_FOUND && i < RECIPIENTS_TRIES)
             continue;
-        if (e)
-            *e = why;
-        return -1;
+        return err_give(e, &why);
     }
 }
 
@@ -189,10 +187,8 @@ static int try_key(void *arg, const char *name, struct err *e)
     struct err why = ERR_INIT;
     if (u->opened || open_key(u, name, &why) == 0)
         return 0;
-    if (why.cls == ERR_NO_MEMORY) {
-        *e = why;
-        return -1;
-    }
+    if (why.cls == ERR_NO_MEMORY)
+        return err_give(e, &why);
     (void)err_wrap(&why, "keys/%s", name);
     if (u->first.cls == ERR_UNSET || u->first.cls == ERR_PASSPHRASE)
         u->first = why;
@@ -204,10 +200,8 @@ static int explain(struct unwrap *u, struct err *e)
 {
     struct err ignored = ERR_INIT;
     unsigned keys = u->keys;
-    if (keys && u->first.cls != ERR_PASSPHRASE) {
-        *e = u->first;
-        return -1;
-    }
+    if (keys && u->first.cls != ERR_PASSPHRASE)
+        return err_give(e, &u->first);
     u->retired = true;
     if (vault_list(u->access->vault, VAULT_KEY, try_key, u, &ignored) == 0 && u->opened)
         return err_set(e, ERR_NO_KEY,
@@ -216,10 +210,8 @@ static int explain(struct unwrap *u, struct err *e)
     if (keys)
         return err_set(e, ERR_PASSPHRASE, "wrong passphrase: it opens none of the vault's %u key%s",
                        keys, keys == 1 ? "" : "s");
-    if (u->first.cls != ERR_UNSET && u->first.cls != ERR_PASSPHRASE) {
-        *e = u->first;
-        return -1;
-    }
+    if (u->first.cls != ERR_UNSET && u->first.cls != ERR_PASSPHRASE)
+        return err_give(e, &u->first);
     return err_set(e, ERR_DAMAGED,
                    "the vault has no recovery key that a passphrase opens: give a key with "
                    "--key-file, or a sheet or shares to `abri key combine`");

@@ -177,7 +177,7 @@ static int flush_head(struct backup *b, struct err *e)
         pool_wait(b->pool, &s->job->base);
     if (atomic_load(&b->failed)) {
         (void)pthread_mutex_lock(&b->lock);
-        *e = b->fatal;
+        (void)err_give(e, &b->fatal);
         (void)pthread_mutex_unlock(&b->lock);
         return -1;
     }

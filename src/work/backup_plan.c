@@ -248,12 +248,6 @@ static int push_content(struct backup *b, struct big_file *f, bool fixed, struct
     return 0;
 }
 
-static int pass_on(struct err *e, const struct err *why)
-{
-    *e = *why;
-    return -1;
-}
-
 static int plan_opened(struct backup *b, const struct source_item *it, int fd, struct err *e)
 {
     struct entry en = {0};
@@ -262,7 +256,7 @@ static int plan_opened(struct backup *b, const struct source_item *it, int fd, s
         if (odd.cls != ERR_INCOMPLETE)
             (void)close(fd);
         if (odd.cls == ERR_NO_MEMORY)
-            return pass_on(e, &odd);
+            return err_give(e, &odd);
         backup_problem(b, it->path, &odd);
         if (odd.cls != ERR_INCOMPLETE)
             return 0;
@@ -295,7 +289,7 @@ static int plan_large(struct backup *b, const struct source_item *it, struct err
     int fd = source_open(it->dir, it->name, &why);
     if (fd < 0) {
         if (why.cls == ERR_NO_MEMORY)
-            return pass_on(e, &why);
+            return err_give(e, &why);
         backup_problem(b, it->path, &why);
         return 0;
     }
@@ -310,7 +304,7 @@ static int plan_other(struct backup *b, const struct source_item *it, struct err
     struct err odd = ERR_INIT;
     if (source_meta_read(b->meta, it, -1, &en, &odd)) {
         if (odd.cls == ERR_NO_MEMORY)
-            return pass_on(e, &odd);
+            return err_give(e, &odd);
         backup_problem(b, it->path, &odd);
         if (odd.cls != ERR_INCOMPLETE)
             return 0;

@@ -105,10 +105,8 @@ static int read_tree(struct check *c, struct tree_reader *tree, struct list_read
         int rc = tree_reader_next(tree, &en, &why);
         if (rc == 0)
             return 0;
-        if (rc < 0 && why.cls == ERR_NO_MEMORY) {
-            *e = why;
-            return -1;
-        }
+        if (rc < 0 && why.cls == ERR_NO_MEMORY)
+            return err_give(e, &why);
         if (rc < 0) {
             snapshot_damage(c, why.msg);
             if (!tree_reader_skip_damage(tree))

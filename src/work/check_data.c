@@ -159,10 +159,8 @@ static int each_frame(void *arg, const struct frame_loc *loc, const struct frame
     struct err why = ERR_INIT;
     if (open_frame(j, loc, f, sealed, &why) == 0)
         return 0;
-    if (why.cls == ERR_NO_MEMORY) {
-        *e = why;
-        return -1;
-    }
+    if (why.cls == ERR_NO_MEMORY)
+        return err_give(e, &why);
     frame_damage(c, loc, why.msg);
     return remember_bad(c, f->id, loc->pack, e);
 }
@@ -248,8 +246,8 @@ static int run(struct data_check *c, struct err *e)
         return -1;
     int rc = run_all(c, pool, jobs, count);
     pool_free(pool);
-    if (rc && e)
-        *e = c->why;
+    if (rc)
+        (void)err_give(e, &c->why);
     return rc;
 }
 

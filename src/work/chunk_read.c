@@ -107,8 +107,7 @@ int chunk_reader_get(struct chunk_reader *r, enum seal_kind kind, const uint8_t 
         return 0;
     if (why.cls == ERR_NOT_FOUND)
         err_reclass(&why, ERR_DAMAGED);
-    if (e)
-        *e = why;
+    (void)err_give(e, &why);
     hex_encode(vault_pack_id(r->access->vault, loc.pack), ID_BYTES, hex);
     return err_wrap(e, "pack %.16s, frame at %u", hex, loc.offset);
 }

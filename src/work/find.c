@@ -138,10 +138,8 @@ static int scan_all(struct find *f, size_t count, struct err *e)
         f->joined = i > 0 && !memcmp(snapshots[i]->group, snapshots[i - 1]->group, UID_BYTES);
         if (scan_snapshot(f, snapshots[i], &why) == 0)
             continue;
-        if (why.cls != ERR_DAMAGED && why.cls != ERR_NEWER) {
-            *e = why;
-            return -1;
-        }
+        if (why.cls != ERR_DAMAGED && why.cls != ERR_NEWER)
+            return err_give(e, &why);
         hex_encode(snapshots[i]->id, 4, name + strlen(name));
         f->result->problems++;
         f->options->problem(f->options->arg, name, &why);
@@ -222,8 +220,7 @@ static int is_same_state(struct find *f, const struct entry *x, const struct ent
     int same = work_same_content(f->access, x, y, f->options->progress, &why);
     if (same >= 0 || why.cls == ERR_DAMAGED || why.cls == ERR_NEWER)
         return same > 0;
-    *e = why;
-    return -1;
+    return err_give(e, &why);
 }
 
 /* order[at] and, further on, other states of its path that are the same; those

@@ -81,8 +81,7 @@ static int open_resealed(struct keyring *r, const uint8_t *session, bool again,
                            &r->retired->keys[i], out, &generation, &why);
     if (rc == 0)
         return 1;
-    if (e)
-        *e = why;
+    (void)err_give(e, &why);
     return err_wrap(e, "resealed/%s", name);
 }
 
@@ -102,8 +101,7 @@ static int open_original(struct keyring *r, const uint8_t *session, struct data_
         rc = envelope_open(object.data, object.len, vault_id, &r->retired->keys[i], out, &why);
     if (rc == 0)
         return 0;
-    if (e)
-        *e = why;
+    (void)err_give(e, &why);
     return err_wrap(e, "sessions/%s", name);
 }
 
@@ -118,9 +116,8 @@ static int find_key(struct keyring *r, const uint8_t *session, struct data_key *
         return 0;
     if (original.cls != ERR_DAMAGED && open_resealed(r, session, true, out, &anew) == 1)
         return 0;
-    if (e)
-        *e = anew.cls != ERR_UNSET && original.cls == ERR_NOT_FOUND ? anew : original;
-    return -1;
+    bool is_only_anew = anew.cls != ERR_UNSET && original.cls == ERR_NOT_FOUND;
+    return err_give(e, is_only_anew ? &anew : &original);
 }
 
 static int open_session(struct keyring *r, const uint8_t session[UID_BYTES],

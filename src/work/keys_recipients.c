@@ -34,9 +34,7 @@ static int put_generation(struct access *a, struct recipients *r,
         if (why.cls == ERR_EXISTS)
             return err_set(e, ERR_BUSY,
                            "somebody else changed the vault's keys at the same time: try again");
-        if (e)
-            *e = why;
-        return -1;
+        return err_give(e, &why);
     }
     a->recipients = *r;
     return 0;
@@ -119,11 +117,8 @@ int work_key_remove(struct access *a, const struct key_entry *entry, work_proble
         return -1;
     struct err why = ERR_INIT;
     if (entry->name[0] && vault_remove_object(a->vault, VAULT_KEY, entry->name, &why) &&
-        why.cls != ERR_NOT_FOUND) {
-        if (e)
-            *e = why;
-        return -1;
-    }
+        why.cls != ERR_NOT_FOUND)
+        return err_give(e, &why);
     *recipient_out = recipient;
     return 0;
 }

@@ -165,10 +165,8 @@ static int seal_anew(struct resealing *r, const uint8_t *session, struct err *e)
         return -1;
     struct err why = ERR_INIT;
     if (vault_put(a->vault, VAULT_RESEALED, name, object.data, object.len, &why) &&
-        why.cls != ERR_EXISTS) {
-        *e = why;
-        return -1;
-    }
+        why.cls != ERR_EXISTS)
+        return err_give(e, &why);
     return read_back(a, name, key, e);
 }
 
@@ -191,10 +189,8 @@ static int reseal_one(struct resealing *r, const uint8_t *session, struct err *e
         r->result.resealed++;
         return 0;
     }
-    if (!is_of_one_session(&why)) {
-        *e = why;
-        return -1;
-    }
+    if (!is_of_one_session(&why))
+        return err_give(e, &why);
     hex_encode(session, UID_BYTES, name);
     report(r, name, &why);
     return 0;
@@ -261,10 +257,8 @@ static int remove_doomed(struct resealing *r, enum vault_kind kind, vault_each_n
         if (vault_remove_object(r->access->vault, kind, (const char *)r->doomed.data + at, &why) ==
             0)
             r->result.removed++;
-        else if (why.cls != ERR_NOT_FOUND) {
-            *e = why;
-            return -1;
-        }
+        else if (why.cls != ERR_NOT_FOUND)
+            return err_give(e, &why);
     }
     return 0;
 }
@@ -301,7 +295,7 @@ int work_reseal(struct access *a, work_problem *problem, void *arg, struct resea
     buf_done(&r.doomed);
     if (rc == 0)
         *out = r.result;
-    else if (e)
-        *e = why;
+    else
+        (void)err_give(e, &why);
     return rc;
 }

@@ -122,8 +122,7 @@ static int check_stopped(struct restore *r, struct err *e)
 {
     if (atomic_load(&r->full)) {
         (void)pthread_mutex_lock(&r->lock);
-        if (e)
-            *e = r->why;
+        (void)err_give(e, &r->why);
         (void)pthread_mutex_unlock(&r->lock);
         return -1;
     }

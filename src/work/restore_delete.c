@@ -120,8 +120,7 @@ static int push_dir(struct deletion *d, const char *path, size_t len, struct err
         if (target_list(d->restore->target, relative, &d->how, &dir.listing, &why)) {
             if (why.cls == ERR_NO_MEMORY) {
                 mem_free(dir.path);
-                *e = why;
-                return -1;
+                return err_give(e, &why);
             }
             problem(d, relative, &why);
         }

@@ -213,9 +213,7 @@ int work_writer_revoke(struct access *a, const uint8_t writer[UID_BYTES], uint64
     if (vault_put(a->vault, VAULT_REVOKED, name, object.data, object.len, &why)) {
         if (why.cls == ERR_EXISTS)
             return err_set(e, ERR_EXISTS, "writer %.8s was revoked already", name);
-        if (e)
-            *e = why;
-        return -1;
+        return err_give(e, &why);
     }
     *last_out = last;
     return 0;
