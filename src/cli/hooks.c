@@ -11,16 +11,13 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/program.h"
 #include "cli/settings.h"
 #include "cli/trusted_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define VARIABLES_MAX 20
@@ -79,53 +76,17 @@ static int fill(struct cli *c, const char *hook, const struct hooked *h, const s
 
 /* ---- running ------------------------------------------------------------------------ */
 
-static int prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr)
+static int spawn(const char *hook, char *const *argv, char *const *environment, struct err *e)
 {
-    sigset_t usual, none;
-    (void)sigemptyset(&none);
-    (void)sigemptyset(&usual);
-    (void)sigaddset(&usual, SIGPIPE);
-    int rc = posix_spawnattr_setsigdefault(attr, &usual);
-    if (rc == 0)
-        rc = posix_spawnattr_setsigmask(attr, &none);
-    if (rc == 0)
-        rc = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    if (rc == 0)
-        rc = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    return rc ? rc : posix_spawn_file_actions_adddup2(actions, STDERR_FILENO, STDOUT_FILENO);
-}
-
-static int spawn(char *const *argv, char *const *environment, pid_t *pid)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    int rc = posix_spawn_file_actions_init(&actions);
-    if (rc)
-        return rc;
-    rc = posix_spawnattr_init(&attr);
-    if (rc == 0) {
-        rc = prepare(&actions, &attr);
-        if (rc == 0)
-            rc = posix_spawn(pid, argv[0], &actions, &attr, argv, environment);
-        (void)posix_spawnattr_destroy(&attr);
-    }
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return rc;
-}
-
-static int wait_for(pid_t pid, const char *hook, const char *program, struct err *e)
-{
-    int status = 0;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return err_sys(e, errno, "%s: '%s'", hook, program);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return 0;
-    if (WIFSIGNALED(status))
-        return err_set(e, ERR_IO, "%s: '%s' was ended by signal %d (%s)", hook, program,
-                       WTERMSIG(status), strsignal(WTERMSIG(status)));
-    return err_set(e, ERR_IO, "%s: '%s' failed with status %d", hook, program,
-                   WEXITSTATUS(status));
+    const struct program program = {.argv = (const char *const *)(uintptr_t)argv,
+                                  .environment = environment,
+                                  .out_fd = STDERR_FILENO};
+    char who[PATH_MAX + 64];
+    pid_t pid;
+    (void)snprintf(who, sizeof who, "%s: '%s'", hook, argv[0]);
+    (void)fflush(stdout);
+    int rc = program_start(&program, &pid);
+    return rc ? err_sys(e, rc, "%s cannot be run", who) : program_wait(pid, who, e);
 }
 
 static int check_program(const struct cli *c, const struct profile_key *k, struct err *e)
@@ -146,7 +107,6 @@ static int run_hook(struct cli *c, const char *table, const char *hook, const st
 {
     const struct profile_key *k = settings_find(c, table, hook);
     struct environment v = {0};
-    pid_t pid;
     if (!k)
         return 0;
     if (check_program(c, k, e))
@@ -157,11 +117,8 @@ static int run_hook(struct cli *c, const char *table, const char *hook, const st
     memcpy(argv, k->items, k->count * sizeof *argv);
     say_detail(c, "%s: %s", hook, argv[0]);
     int rc = fill(c, hook, h, outcome, &v, e);
-    (void)fflush(stdout);
-    if (rc == 0 && (rc = spawn(argv, v.pointers, &pid)) != 0)
-        rc = err_sys(e, rc, "%s: '%s' cannot be run", hook, argv[0]);
-    else if (rc == 0)
-        rc = wait_for(pid, hook, argv[0], e);
+    if (rc == 0)
+        rc = spawn(hook, argv, v.pointers, e);
     string_list_done(&v.list);
     return rc;
 }

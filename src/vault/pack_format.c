@@ -258,21 +258,10 @@ void pack_id(const uint8_t header[static PACK_HEADER_BYTES], const uint8_t *foot
 
 void pack_name(const uint8_t id[static ID_BYTES], char out[static PACK_NAME_BYTES])
 {
-    memcpy(out, "packs/", 6);
-    hex_encode(id, 1, out + 6);
-    out[8] = '/';
-    hex_encode(id, ID_BYTES, out + 9);
+    fanned_name(PACK_DIR, id, out);
 }
 
 bool pack_name_decode(const char *name, uint8_t id_out[static ID_BYTES])
 {
-    uint8_t id[ID_BYTES];
-    char again[PACK_NAME_BYTES];
-    if (strlen(name) != PACK_NAME_BYTES - 1 || !hex_decode(name + 9, 2 * ID_BYTES, id, ID_BYTES))
-        return false;
-    pack_name(id, again);
-    if (strcmp(name, again) != 0)
-        return false;
-    memcpy(id_out, id, ID_BYTES);
-    return true;
+    return fanned_name_decode(PACK_DIR, name, id_out);
 }

@@ -8,6 +8,7 @@
 #define ABRI_VAULT_PACK_FORMAT_H
 
 #include "base/bytes.h"
+#include "vault/fanned_name.h"
 #include "vault/vault.h"
 
 #define PACK_HEADER_BYTES  64u
@@ -68,7 +69,8 @@ MUST_CHECK int pack_trailer_decode(const uint8_t in[static PACK_TRAILER_BYTES], 
 void pack_id(const uint8_t header[static PACK_HEADER_BYTES], const uint8_t *footer, size_t len,
              uint8_t out[static ID_BYTES]);
 
-#define PACK_NAME_BYTES 74 /* "packs/aa/" + 64 digits + NUL */
+#define PACK_DIR        "packs"
+#define PACK_NAME_BYTES FANNED_NAME_BYTES(PACK_DIR) /* "packs/aa/" + 64 digits + NUL */
 void pack_name(const uint8_t id[static ID_BYTES], char out[static PACK_NAME_BYTES]);
 bool pack_name_decode(const char *name, uint8_t id_out[static ID_BYTES]);
 

@@ -208,22 +208,10 @@ int parity_verify(const uint8_t *p, size_t len, struct parity_head *out, struct 
 
 void parity_name(const uint8_t id[static ID_BYTES], char out[static PARITY_NAME_BYTES])
 {
-    memcpy(out, "parity/", 7);
-    hex_encode(id, 1, out + 7);
-    out[9] = '/';
-    hex_encode(id, ID_BYTES, out + 10);
+    fanned_name(PARITY_DIR, id, out);
 }
 
 bool parity_name_decode(const char *name, uint8_t id_out[static ID_BYTES])
 {
-    char again[PARITY_NAME_BYTES];
-    uint8_t id[ID_BYTES];
-    if (strnlen(name, PARITY_NAME_BYTES) != PARITY_NAME_BYTES - 1 ||
-        !hex_decode(name + 10, 2 * (size_t)ID_BYTES, id, ID_BYTES))
-        return false;
-    parity_name(id, again);
-    if (strcmp(name, again) != 0)
-        return false;
-    memcpy(id_out, id, ID_BYTES);
-    return true;
+    return fanned_name_decode(PARITY_DIR, name, id_out);
 }

@@ -15,6 +15,7 @@
 #define ABRI_VAULT_PARITY_FORMAT_H
 
 #include "base/bytes.h"
+#include "vault/fanned_name.h"
 #include "vault/vault.h"
 
 #define PARITY_BLOCK_BYTES 4096u
@@ -58,7 +59,8 @@ MUST_CHECK int parity_verify(const uint8_t *p, size_t len, struct parity_head *o
 MUST_CHECK int parity_mend(const uint8_t *p, size_t len, uint8_t *pack, uint32_t *mended_out,
                            struct err *e);
 
-#define PARITY_NAME_BYTES 75 /* "parity/aa/" + 64 digits + NUL */
+#define PARITY_DIR        "parity"
+#define PARITY_NAME_BYTES FANNED_NAME_BYTES(PARITY_DIR) /* "parity/aa/" + 64 digits + NUL */
 void parity_name(const uint8_t id[static ID_BYTES], char out[static PARITY_NAME_BYTES]);
 bool parity_name_decode(const char *name, uint8_t id_out[static ID_BYTES]);
 

@@ -6,10 +6,8 @@
  *
  * ABRI_SEED=n replays a run.
  */
-#include "store_record.h"
 #include "world.h"
 
-#include "base/clock.h"
 #include "base/file.h"
 
 #include <stdlib.h>
@@ -31,9 +29,7 @@ static int set_up(void **state)
     uint8_t id[UID_BYTES];
     struct store *s;
     char path[700];
-    const char *seed = getenv("ABRI_SEED");
-    r.seed = seed ? strtoull(seed, NULL, 10) : (uint64_t)clock_realtime_ns() % 1000000;
-    print_message("ABRI_SEED=%llu\n", (unsigned long long)r.seed);
+    r.seed = world_seed();
     world_make(&r.world, true);
     (void)snprintf(path, sizeof path, "%s/new", r.world.top);
     assert_ok(store_record_new(NULL, &r.record, &e), &e);

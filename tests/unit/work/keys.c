@@ -7,7 +7,6 @@
  *
  * ABRI_SEED=n replays a run.
  */
-#include "store_record.h"
 #include "world.h"
 
 #include "base/clock.h"
@@ -248,24 +247,16 @@ static void record_change(struct run *r)
 {
     struct err e = ERR_INIT;
     struct access a;
-    struct store *s;
-    assert_ok(access_open(r->world.vault, &a, &e), &e);
-    assert_ok(world_backup(&r->world, &a, false, &e), &e);
-    access_close(&a);
+    world_backup_once(&r->world, false);
     world_change(&r->world);
-    assert_ok(access_open(r->world.vault, &a, &e), &e);
-    assert_ok(world_backup(&r->world, &a, false, &e), &e);
-    access_close(&a);
+    world_backup_once(&r->world, false);
     if (r->change->escrow_at_start) {
         assert_ok(open_with(r->world.vault, BEFORE, &a, &e), &e);
         assert_ok(access_as_owner(&a, &e), &e);
         assert_ok(run_add_recipient(&a, &e), &e);
         access_close(&a);
     }
-    assert_ok(store_record_new(r->world.vault, &r->record, &e), &e);
-    assert_ok(store_dir_open_with(r->world.vault, false, &store_record_ops, r->record, &s, &e),
-              &e);
-    assert_ok(world_open(s, &a, &e), &e);
+    world_open_recorded(&r->world, &r->record, &a);
     assert_ok(access_as_reader(&a, ask_text, (void *)(uintptr_t)BEFORE, &e), &e);
     assert_ok(access_as_owner(&a, &e), &e);
     assert_ok(r->change->run(&a, &e), &e);
@@ -274,10 +265,7 @@ static void record_change(struct run *r)
 
 static void everywhere(const struct change *c)
 {
-    const char *seed = getenv("ABRI_SEED");
-    struct run r = {.change = c};
-    r.seed = seed ? strtoull(seed, NULL, 10) : (uint64_t)clock_realtime_ns() % 1000000;
-    print_message("ABRI_SEED=%llu\n", (unsigned long long)r.seed);
+    struct run r = {.change = c, .seed = world_seed()};
     assert_int_equal(sign_init(NULL), 0);
     escrow = recovery_key_new();
     recovery_key_generate(escrow);

@@ -10,10 +10,7 @@
  *
  * ABRI_SEED=n replays a run.
  */
-#include "store_record.h"
 #include "world.h"
-
-#include "base/clock.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -28,15 +25,9 @@ static void record_second_backup(struct run *r)
 {
     struct err e = ERR_INIT;
     struct access a;
-    struct store *s;
-    assert_ok(access_open(r->world.vault, &a, &e), &e);
-    assert_ok(world_backup(&r->world, &a, true, &e), &e);
-    access_close(&a);
+    world_backup_once(&r->world, true);
     world_change(&r->world);
-    assert_ok(store_record_new(r->world.vault, &r->record, &e), &e);
-    assert_ok(store_dir_open_with(r->world.vault, false, &store_record_ops, r->record, &s, &e),
-              &e);
-    assert_ok(world_open(s, &a, &e), &e);
+    world_open_recorded(&r->world, &r->record, &a);
     assert_ok(world_backup(&r->world, &a, true, &e), &e);
     access_close(&a);
 }
@@ -44,9 +35,7 @@ static void record_second_backup(struct run *r)
 static int set_up(void **state)
 {
     static struct run r;
-    const char *seed = getenv("ABRI_SEED");
-    r.seed = seed ? strtoull(seed, NULL, 10) : (uint64_t)clock_realtime_ns() % 1000000;
-    print_message("ABRI_SEED=%llu\n", (unsigned long long)r.seed);
+    r.seed = world_seed();
     world_make(&r.world, false);
     record_second_backup(&r);
     *state = &r;

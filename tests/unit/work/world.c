@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -145,6 +147,32 @@ bool world_tree_is(const struct world *w, const char *tree, int state)
     free(want);
     free(have);
     return same;
+}
+
+uint64_t world_seed(void)
+{
+    const char *given = getenv("ABRI_SEED");
+    uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t)clock_realtime_ns() % 1000000;
+    print_message("ABRI_SEED=%llu\n", (unsigned long long)seed);
+    return seed;
+}
+
+void world_backup_once(struct world *w, bool cache)
+{
+    struct err e = ERR_INIT;
+    struct access a;
+    assert_ok(access_open(w->vault, &a, &e), &e);
+    assert_ok(world_backup(w, &a, cache, &e), &e);
+    access_close(&a);
+}
+
+void world_open_recorded(struct world *w, struct store_record **record_out, struct access *out)
+{
+    struct err e = ERR_INIT;
+    struct store *s;
+    assert_ok(store_record_new(w->vault, record_out, &e), &e);
+    assert_ok(store_dir_open_with(w->vault, false, &store_record_ops, *record_out, &s, &e), &e);
+    assert_ok(world_open(s, out, &e), &e);
 }
 
 int world_open(struct store *s, struct access *out, struct err *e)

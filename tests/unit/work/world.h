@@ -7,6 +7,7 @@
 #define ABRI_TESTS_WORK_WORLD_H
 
 #include "scratch.h"
+#include "store_record.h"
 
 #include "work/work.h"
 
@@ -38,10 +39,17 @@ void world_change(struct world *w);
 /* True if `tree` is the source tree in `state` (1 or 2): names and content. */
 bool world_tree_is(const struct world *w, const char *tree, int state);
 
+/* The seed of a run, printed: ABRI_SEED, or one of its own. */
+uint64_t world_seed(void);
+
 /* Over a store that is already open, which the access then owns. */
 int world_open(struct store *s, struct access *out, struct err *e);
 /* Backs the tree up; `cache`: with the writer's cache. */
 int world_backup(struct world *w, struct access *a, bool cache, struct err *e);
+/* Opens the vault, backs up, closes it; all must succeed. */
+void world_backup_once(struct world *w, bool cache);
+/* Opens the vault over a store that records what changes it from now on. */
+void world_open_recorded(struct world *w, struct store_record **record_out, struct access *out);
 /* Restores snapshot `index` of the vault into w->out, which is emptied first.
  * `problems_out` may be NULL. */
 int world_restore(struct world *w, struct access *a, size_t index, uint64_t *problems_out,

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starts programs and waits for them. Decides neither which nor with what rights. */
+#include "base/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Signals that we handle or ignore are as usual for the program. */
+static int set_signals(posix_spawnattr_t *attr)
+{
+    sigset_t usual, none;
+    (void)sigemptyset(&none);
+    (void)sigemptyset(&usual);
+    (void)sigaddset(&usual, SIGPIPE);
+    int rc = posix_spawnattr_setsigdefault(attr, &usual);
+    if (rc == 0)
+        rc = posix_spawnattr_setsigmask(attr, &none);
+    if (rc == 0)
+        rc = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    return rc;
+}
+
+static int set_files(posix_spawn_file_actions_t *actions, int out_fd)
+{
+    int rc = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    return rc ? rc : posix_spawn_file_actions_adddup2(actions, out_fd, STDOUT_FILENO);
+}
+
+static int start(const struct program *s, posix_spawn_file_actions_t *actions, pid_t *pid_out)
+{
+    posix_spawnattr_t attr;
+    pid_t pid;
+    int rc = posix_spawnattr_init(&attr);
+    if (rc)
+        return rc;
+    rc = set_signals(&attr);
+    if (rc == 0)
+        rc = set_files(actions, s->out_fd);
+    if (rc == 0)
+        rc = posix_spawnp(&pid, s->argv[0], actions, &attr, (char *const *)(uintptr_t)s->argv,
+                          s->environment);
+    (void)posix_spawnattr_destroy(&attr);
+    if (rc == 0)
+        *pid_out = pid;
+    return rc;
+}
+
+int program_start(const struct program *s, pid_t *pid_out)
+{
+    posix_spawn_file_actions_t actions;
+    int rc = posix_spawn_file_actions_init(&actions);
+    if (rc)
+        return rc;
+    rc = start(s, &actions, pid_out);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    return rc;
+}
+
+int program_wait(pid_t pid, const char *who, struct err *e)
+{
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return err_sys(e, errno, "%s", who);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    if (WIFSIGNALED(status))
+        return err_set(e, ERR_IO, "%s was ended by signal %d (%s)", who, WTERMSIG(status),
+                       strsignal(WTERMSIG(status)));
+    return err_set(e, ERR_IO, "%s failed with status %d", who, WEXITSTATUS(status));
+}

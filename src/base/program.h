@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Other programs: started without a shell, with empty standard input, signals as
+ * usual, and nothing of ours open but standard error. Any thread may start and
+ * wait; each program is waited for once.
+ */
+#ifndef ABRI_BASE_PROGRAM_H
+#define ABRI_BASE_PROGRAM_H
+
+#include "base/err.h"
+
+#include <sys/types.h>
+
+struct program {
+    const char *const *argv; /* ends with NULL; a first word without '/' is looked for in PATH */
+    char *const *environment; /* ends with NULL */
+    int out_fd; /* becomes the standard output; open, and not 1 */
+};
+
+/* 0, or the errno that tells why it cannot be run; *pid_out is then untouched. */
+MUST_CHECK int program_start(const struct program *s, pid_t *pid_out);
+
+/* Waits until it ends. 0 if it ended with status 0; else -1, and the message says how,
+ * beginning with `who`. Whoever only clears away need not look. */
+int program_wait(pid_t pid, const char *who, struct err *e);
+
+#endif
