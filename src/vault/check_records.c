@@ -167,7 +167,8 @@ static int check_refs(struct records *r, struct err *e)
     struct err why = ERR_INIT;
     struct check *c = r->check;
     if (record_read_refs(c->vault, r->record.sequence, r->record.w.refs_hash, &refs, &why))
-        return damage_note(&c->damage, r->name, &why, e);
+        return why.cls == ERR_NOT_FOUND ? 0 /* a collection removed it since */
+                                        : damage_note(&c->damage, r->name, &why, e);
     c->stats.bytes_read += r->record.head.r_len;
     for (size_t i = 0; i < refs.count; i++)
         check_ref(r, &refs.packs[i]);
