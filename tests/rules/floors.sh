@@ -118,18 +118,24 @@ function ban(names, why,    n, i, part) {
 }
 BEGIN {
     assign(0, "base")
-    assign(1, "chunk sign policy detect entry select profile")
-    assign(2, "seal store")
+    assign(1, "chunk sign policy detect entry select profile wire")
+    assign(2, "seal store http pki tlog")
     assign(3, "vault")
-    assign(4, "content source target")
+    assign(4, "content source target remote")
     assign(5, "work export")
-    assign(6, "wire remote server")
+    assign(6, "server")
     assign(7, "fleet")
     assign(8, "cli daemon")
     assign(9, "manual")
     only["sign"] = "base"
     only["store"] = "base"
     only["vault"] = "base policy sign store"
+    only["wire"] = "base"
+    only["http"] = "base"
+    only["pki"] = "base"
+    only["tlog"] = "base sign"
+    only["server"] = "base policy sign store vault http pki tlog wire"
+    only["daemon"] = "base http pki sign server wire"
     ban("strcpy strcat sprintf vsprintf gets strtok", "it knows no bounds")
     ban("alloca", "the stack has no bounds")
     ban("system popen", "abri starts no shell")
