@@ -27,6 +27,8 @@ static const struct {
     [ERR_NO_MEMORY] = {"no_memory", 1},
     [ERR_LIMIT] = {"limit", 1},
     [ERR_INCOMPLETE] = {"incomplete", 3},
+    [ERR_REFUSED] = {"refused", 13},
+    [ERR_OFFLINE] = {"offline", 14},
     [ERR_CANCELLED] = {"cancelled", 130},
 };
 

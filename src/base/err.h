@@ -36,6 +36,8 @@ enum err_class {
     ERR_NO_MEMORY,  /* an allocation failed or a bound was reached */
     ERR_LIMIT,      /* input exceeds a documented limit */
     ERR_INCOMPLETE, /* done, except for the items that were reported */
+    ERR_REFUSED,    /* the other side does not allow it */
+    ERR_OFFLINE,    /* the other side cannot be reached */
     ERR_CANCELLED,  /* interrupted by the user */
     ERR_CLASS_COUNT
 };

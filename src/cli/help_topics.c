@@ -13,6 +13,8 @@ const struct exit_code exit_codes[] = {
     {10, "there is no vault at the location"},
     {11, "another process holds what is needed; try again later"},
     {12, "the passphrase is wrong, or there is nobody to ask for it"},
+    {13, "the server does not allow it"},
+    {14, "the server cannot be reached"},
     {130, "interrupted by a signal"},
 };
 const size_t exit_code_count = sizeof exit_codes / sizeof *exit_codes;

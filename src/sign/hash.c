@@ -24,3 +24,21 @@ void hash_two(const void *a, size_t a_len, const void *b, size_t b_len, uint8_t 
         blake3_hasher_update(&h, b, b_len);
     blake3_hasher_finalize(&h, out, HASH_BYTES);
 }
+
+_Static_assert(sizeof(blake3_hasher) <= HASH_STREAM_BYTES, "the state has room");
+
+void hash_stream_begin(struct hash_stream *h)
+{
+    blake3_hasher_init((blake3_hasher *)(void *)h->state);
+}
+
+void hash_stream_put(struct hash_stream *h, const void *p, size_t len)
+{
+    if (len)
+        blake3_hasher_update((blake3_hasher *)(void *)h->state, p, len);
+}
+
+void hash_stream_end(const struct hash_stream *h, uint8_t out[HASH_BYTES])
+{
+    blake3_hasher_finalize((const blake3_hasher *)(const void *)h->state, out, HASH_BYTES);
+}

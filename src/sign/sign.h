@@ -12,6 +12,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define SIGN_PUBLIC_BYTES 32
@@ -44,5 +45,14 @@ bool sign_verify(const uint8_t public_key[SIGN_PUBLIC_BYTES], const char *contex
 void hash_bytes(const void *p, size_t len, uint8_t out[HASH_BYTES]);
 /* Of the concatenation of two pieces. */
 void hash_two(const void *a, size_t a_len, const void *b, size_t b_len, uint8_t out[HASH_BYTES]);
+
+/* The same of bytes that come in pieces. */
+#define HASH_STREAM_BYTES 1920
+struct hash_stream {
+    _Alignas(16) uint8_t state[HASH_STREAM_BYTES];
+};
+void hash_stream_begin(struct hash_stream *h);
+void hash_stream_put(struct hash_stream *h, const void *p, size_t len);
+void hash_stream_end(const struct hash_stream *h, uint8_t out[HASH_BYTES]);
 
 #endif

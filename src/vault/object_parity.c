@@ -100,7 +100,7 @@ int object_parity_put(struct vault *v, const char *object, const void *p, size_t
     char name[PARITY_OF_BYTES];
     struct err why = ERR_INIT;
     object_parity_name(object, name);
-    if (v->filling)
+    if (v->filling || v->far)
         return 0;
     if (object_parity_of(v, p, len, &b, e))
         return -1;

@@ -78,6 +78,15 @@ int object_read(struct store *s, const char *name, size_t max, struct buf *out, 
     return rc;
 }
 
+bool object_exists(struct store *s, const char *name, struct err *e)
+{
+    struct store_reader *r = NULL;
+    if (store_open(s, name, &r, e))
+        return false;
+    store_reader_close(r);
+    return true;
+}
+
 static size_t name_len(enum vault_kind kind)
 {
     return kinds[kind].digits + (kinds[kind].more ? 1 + kinds[kind].more : 0);

@@ -31,16 +31,16 @@ static int read_parts(struct vault *v, const uint8_t *id, struct pack_contents *
     c->footer_bytes = mem_alloc(footer_len);
     if (!c->footer_bytes)
         return err_no_memory(e, "a footer");
-    uint64_t frames_end = c->len - sizeof trailer - footer_len;
-    if (store_read(c->reader, frames_end, c->footer_bytes, footer_len, e))
+    c->frames_end = c->len - sizeof trailer - footer_len;
+    if (store_read(c->reader, c->frames_end, c->footer_bytes, footer_len, e))
         return -1;
     pack_id(header, c->footer_bytes, footer_len, again);
     if (memcmp(again, id, ID_BYTES) != 0)
         return err_set(e, ERR_DAMAGED, "header or footer damaged: their hash is not the name");
     if (memcmp(c->header.vault, v->info.id, UID_BYTES) != 0)
         return err_set(e, ERR_DAMAGED, "belongs to another vault");
-    return pack_footer_decode(c->footer_bytes, footer_len, frames_end, c->header.kind, &c->footer,
-                              e);
+    return pack_footer_decode(c->footer_bytes, footer_len, c->frames_end, c->header.kind,
+                              &c->footer, e);
 }
 
 int pack_contents_read(struct vault *v, const uint8_t id[ID_BYTES], struct pack_contents *out,

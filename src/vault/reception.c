@@ -55,9 +55,9 @@ static int look_back(struct reception *p, struct record *r, struct looking *l, s
     if (l->writer || r->k.copied || memcmp(r->w.writer, p->writer, UID_BYTES) != 0)
         return 0;
     if (record_verify_writer(v, r, &inner) == 0) {
-        l->writer = p->has_writer = true;
-        memcpy(p->w_id, r->id, ID_BYTES);
-        p->w_sequence = r->w.sequence;
+        l->writer = true;
+        memcpy(p->past.id, r->id, ID_BYTES);
+        p->past.sequence = r->w.sequence;
         return 0;
     }
     return inner.cls == ERR_DAMAGED ? 0 : err_give(e, &inner);

@@ -17,11 +17,10 @@ struct reception {
     struct sign_key keeper;
     const uint8_t *writer; /* whose last record is looked for, too; NULL: nobody's */
     uint64_t newest;       /* the highest name, readable or not */
-    bool has_keeper, has_writer;
+    bool has_keeper;
     uint8_t k_hash[HASH_BYTES];
     int64_t received_ns;
-    uint8_t w_id[ID_BYTES]; /* of the writer's last record that is no copy */
-    uint64_t w_sequence;
+    struct writer_past past; /* of `writer` */
     struct buf *arrived; /* NULL, or gets the ids of all that came since the last update */
 };
 /* Loads the keeper's key. `writer` is borrowed. */

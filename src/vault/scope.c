@@ -78,8 +78,12 @@ static int follow_predecessors(struct scope *s, struct vault *v, const uint8_t *
     return 0;
 }
 
-static bool needs_records(const struct scope *s)
+/* Who may only add to a keeper elsewhere cannot read records: then nothing of revoked
+ * writers counts, which costs space alone. */
+static bool needs_records(const struct scope *s, const struct vault *v)
 {
+    if (v->far)
+        return false;
     if (s->everyone)
         return s->revoked.count > 0;
     for (size_t i = 0; i < s->writer_count; i++)
@@ -129,7 +133,7 @@ int scope_new(struct vault *v, const uint8_t writer[UID_BYTES], struct scope **o
     int rc = revoked_load(v, NULL, &s->revoked, e);
     if (rc == 0 && !s->everyone)
         rc = follow_predecessors(s, v, writer, e);
-    if (rc == 0 && needs_records(s))
+    if (rc == 0 && needs_records(s, v))
         rc = accept_records(s, v, e);
     if (rc) {
         scope_free(s);

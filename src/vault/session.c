@@ -34,6 +34,8 @@ static int check_envelope(struct vault *v, const uint8_t *session, struct err *e
     hex_encode(session, UID_BYTES, name);
     if (object_name(VAULT_SESSION, name, full, e))
         return -1;
+    if (v->far) /* the keeper looks, when the lease is taken */
+        return 0;
     if (store_open(v->store, full, &r, &why) == 0) {
         store_reader_close(r);
         return 0;
@@ -92,7 +94,7 @@ int session_begin(struct vault *v, const struct session_params *p, struct sessio
     memcpy(s->id, p->session, UID_BYTES);
     uint32_t target = p->pack_bytes < TARGET_MAX ? p->pack_bytes : TARGET_MAX;
     s->data_target = target ? target : DATA_TARGET;
-    s->no_parity = p->no_parity;
+    s->no_parity = p->no_parity || v->far;
     s->meta_target = target ? target : META_TARGET;
     s->table_max = INDEX_BATCH;
     if (look_around(s, e)) {
@@ -103,6 +105,10 @@ int session_begin(struct vault *v, const struct session_params *p, struct sessio
     session_table_init(&s->table);
     (void)pthread_mutex_init(&s->lock, NULL);
     (void)pthread_cond_init(&s->idle, NULL);
+    if (session_sealers_start(s, p->sealers, e)) {
+        session_end(s);
+        return -1;
+    }
     *out = s;
     return 0;
 }
@@ -111,6 +117,7 @@ void session_end(struct session *s)
 {
     if (!s)
         return;
+    session_sealers_stop(s);
     if (s->flushed)
         index_maintain(s->vault);
     session_packs_done(s);

@@ -133,13 +133,12 @@ static void making_done(struct making *m)
     buf_done(&m->w);
 }
 
-static void put_w(struct making *m)
+static int put_w(struct making *m, const struct writer_past *past, struct err *e)
 {
     const struct snapshot_draft *d = m->draft;
-    const struct reception *past = &m->reception;
     struct session_stats stats = session_get_stats(m->s);
     struct record_w w = {
-        .sequence = past->has_writer ? past->w_sequence + 1 : 1,
+        .sequence = past->sequence + 1,
         .client_time_ns = d->client_time_ns,
         .files = d->files,
         .bytes = d->bytes,
@@ -158,12 +157,13 @@ static void put_w(struct making *m)
     memcpy(w.vault, m->s->vault->info.id, UID_BYTES);
     memcpy(w.writer, m->s->writer, UID_BYTES);
     memcpy(w.session, m->s->id, UID_BYTES);
-    if (past->has_writer)
-        memcpy(w.previous, past->w_id, ID_BYTES);
+    memcpy(w.previous, past->id, ID_BYTES);
     memcpy(w.group, d->group, UID_BYTES);
     memcpy(w.root_id, d->root_id, ID_BYTES);
     hash_bytes(m->refs.data, m->refs.len, w.refs_hash);
+    buf_reset(&m->w);
     record_w_put(&m->w, &w, m->writer);
+    return buf_check(&m->w, "a snapshot record", e);
 }
 
 /* 1 if another process took the sequence. */
@@ -174,11 +174,7 @@ static int try_commit(struct making *m, uint8_t *id_out, struct err *e)
         return err_set(e, ERR_BUSY,
                        "somebody emptied 'tmp' of the vault during this backup, so it is not known "
                        "whether all it needs is still there: run it again");
-    if (reception_update(&m->reception, e))
-        return -1;
-    buf_reset(&m->w);
-    put_w(m);
-    if (buf_check(&m->w, "a snapshot record", e))
+    if (reception_update(&m->reception, e) || put_w(m, &m->reception.past, e))
         return -1;
     return reception_put(&m->reception, &what, id_out, e);
 }
@@ -207,9 +203,31 @@ static int prepare(struct making *m, struct err *e)
         buf_put_blob(&m->tags, d->tags[i], strlen(d->tags[i]));
     if (buf_check(&m->tags, "tags", e))
         return -1;
-    if (encode_refs(m->s, &m->refs, e))
+    return encode_refs(m->s, &m->refs, e);
+}
+
+static int commit_here(struct making *m, uint8_t *id_out, struct err *e)
+{
+    if (reception_begin(&m->reception, m->s->vault, m->s->writer, e))
         return -1;
-    return reception_begin(&m->reception, m->s->vault, m->s->writer, e);
+    for (int i = 0; i < RECEPTION_TRIES; i++) {
+        int rc = try_commit(m, id_out, e);
+        if (rc <= 0)
+            return rc;
+    }
+    return reception_gave_up(e);
+}
+
+/* A writer has one session at a time that commits, or the keeper refuses the second. */
+static int commit_far(struct making *m, uint8_t *id_out, struct err *e)
+{
+    const struct vault_keeper *k = &m->s->vault->keeper;
+    struct writer_past past = {0};
+    if (k->past(k->arg, m->s->writer, &past, e) || put_w(m, &past, e) ||
+        k->receive(k->arg, m->s->id, &m->w, &m->refs, e))
+        return -1;
+    hash_bytes(m->w.data, m->w.len, id_out);
+    return 0;
 }
 
 int session_commit(struct session *s, const struct snapshot_draft *d, const struct sign_key *key,
@@ -221,15 +239,9 @@ int session_commit(struct session *s, const struct snapshot_draft *d, const stru
         return err_set(e, ERR_USAGE, "the session was committed already");
     if (check_draft(d, e) || check_writer(s, key, e) || session_flush(s, e) || prepare(&m, e))
         return -1;
-    for (int i = 0; i < RECEPTION_TRIES; i++) {
-        int rc = try_commit(&m, id, e);
-        if (rc < 0)
-            return -1;
-        if (rc)
-            continue;
-        s->committed = true;
-        memcpy(snapshot_id_out, id, ID_BYTES);
-        return 0;
-    }
-    return reception_gave_up(e);
+    if (s->vault->far ? commit_far(&m, id, e) : commit_here(&m, id, e))
+        return -1;
+    s->committed = true;
+    memcpy(snapshot_id_out, id, ID_BYTES);
+    return 0;
 }

@@ -31,6 +31,17 @@ struct session_pack {
     uint32_t busy; /* threads that are writing into it */
     bool closed, sealed, described;
     uint8_t id[ID_BYTES]; /* once sealed */
+    struct session_pack *next; /* that waits for a sealer */
+};
+
+/* Threads that seal, and the packs that wait for them. */
+struct session_sealers {
+    unsigned count;
+    pthread_t threads[SESSION_SEALERS_MAX];
+    pthread_cond_t work;
+    struct session_pack *first, **last;
+    unsigned waiting;
+    bool closing;
 };
 
 struct session_refs {
@@ -57,6 +68,7 @@ struct session {
     uint32_t unsealed;               /* packs that are not sealed yet */
     uint32_t claims;                 /* promised and not added */
     struct session_refs refs;
+    struct session_sealers sealers;
     struct session_stats stats;
     _Atomic uint64_t spills; /* times that entries moved from table to runs */
     bool no_parity;
@@ -87,9 +99,19 @@ MUST_CHECK int session_refs_set_all(struct session *s, uint32_t pack, struct err
 int session_fail(struct session *s, const struct err *why, struct err *e);
 /* -1 and the error if the session failed before. */
 MUST_CHECK int session_check(const struct session *s, struct err *e);
+/* Seals a closed pack that nobody writes into any more. */
+MUST_CHECK int session_seal(struct session *s, struct session_pack *p, struct err *e);
 /* Closes and seals what is being filled; waits for other threads. */
 MUST_CHECK int session_seal_all(struct session *s, struct err *e);
 void session_packs_done(struct session *s);
+
+/* ---- session_sealers.c ---------------------------------------------------------------- */
+
+MUST_CHECK int session_sealers_start(struct session *s, unsigned count, struct err *e);
+/* Waits for those that are sealing; what still waits is left. */
+void session_sealers_stop(struct session *s);
+/* Leaves a closed pack to them; waits if too many wait already. Without sealers, seals it. */
+MUST_CHECK int session_sealers_give(struct session *s, struct session_pack *p, struct err *e);
 
 /* ---- session_spill.c ------------------------------------------------------------------ */
 

@@ -209,8 +209,7 @@ static int seal(struct session *s, struct session_pack *p, struct err *e)
     return err_give(e, &inner);
 }
 
-/* Seals a closed pack that nobody writes into any more. */
-static int seal_and_note(struct session *s, struct session_pack *p, struct err *e)
+int session_seal(struct session *s, struct session_pack *p, struct err *e)
 {
     struct err why = ERR_INIT;
     bool spilled = false;
@@ -281,7 +280,7 @@ int session_add(struct session *s, const struct frame *f, uint8_t *buf, uint32_t
     (void)pthread_mutex_unlock(&s->lock);
     if (rc)
         return -1;
-    return mine ? seal_and_note(s, at.pack, e) : 0;
+    return mine ? session_sealers_give(s, at.pack, e) : 0;
 }
 
 int session_seal_all(struct session *s, struct err *e)
@@ -301,7 +300,7 @@ int session_seal_all(struct session *s, struct err *e)
     int rc = 0;
     for (size_t kind = 0; !rc && kind < 3; kind++)
         if (mine[kind])
-            rc = seal_and_note(s, mine[kind], e);
+            rc = session_sealers_give(s, mine[kind], e);
     (void)pthread_mutex_lock(&s->lock);
     while (!rc && !s->failed && s->unsealed)
         (void)pthread_cond_wait(&s->idle, &s->lock);

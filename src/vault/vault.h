@@ -67,6 +67,24 @@ extern const char *const vault_unfinished[];
  * for the life of the vault. Reads neither packs nor the index yet. */
 MUST_CHECK int vault_open(struct store *s, struct vault **out, struct err *e);
 void vault_close(struct vault *v);
+/* The writer's last record at a keeper, copies apart; sequence 0: none. */
+struct writer_past {
+    uint64_t sequence;
+    uint8_t id[ID_BYTES];
+};
+/* The keeper of a store that lies elsewhere: what needs its signing key is asked of it. */
+struct vault_keeper {
+    int (*past)(void *arg, const uint8_t writer[UID_BYTES], struct writer_past *out,
+                struct err *e);
+    /* Receives what a session commits; durable when it returns 0. */
+    int (*receive)(void *arg, const uint8_t session[UID_BYTES], const struct buf *w,
+                   const struct buf *refs, struct err *e);
+    void *arg;
+};
+/* As vault_open. Parity, and what a session may build upon, are then the keeper's affair:
+ * its store lists no other packs to those who may only add. */
+MUST_CHECK int vault_open_far(struct store *s, const struct vault_keeper *keeper,
+                              struct vault **out, struct err *e);
 /* The object `vault` is damaged or missing, and was read by its parity: everything
  * works, and vault_repair mends it. */
 bool vault_needs_repair(const struct vault *v);
@@ -178,9 +196,13 @@ MUST_CHECK int vault_read_frame(struct vault *v, const struct frame_loc *loc, ui
 /* ---- sessions: adding ------------------------------------------------------ */
 
 struct session;
+#define SESSION_SEALERS_MAX 8u
 
 struct session_params {
     bool no_parity; /* packs get no parity object */
+    /* Threads that seal full packs, at most SESSION_SEALERS_MAX; 0: whoever fills one does. For stores where that
+     * takes long and costs no processor; at most as many more packs wait for them. */
+    unsigned sealers;
     uint8_t writer[UID_BYTES];
     uint8_t session[UID_BYTES]; /* its envelope must already be put */
     uint32_t pack_bytes;        /* target size; 0 = 32 MiB data, 8 MiB metadata */

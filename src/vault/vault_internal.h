@@ -49,6 +49,8 @@ struct vault {
     struct resealed *resealed; /* names; made on first use */
     pthread_mutex_t names;     /* guards it; taken alone */
     bool filling;       /* being created: parity is made when it is whole */
+    bool far;           /* the keeper is elsewhere: */
+    struct vault_keeper keeper;
     bool needs_repair;  /* `vault` itself was damaged, and read by its parity */
 };
 
@@ -65,6 +67,7 @@ void damage_report(struct damage *d, const char *object, const char *message);
 /* Appends a whole object. ERR_LIMIT over `max`. */
 MUST_CHECK int object_read(struct store *s, const char *name, size_t max, struct buf *out,
                            struct err *e);
+bool object_exists(struct store *s, const char *name, struct err *e);
 /* Random bytes from the kernel. */
 MUST_CHECK int random_bytes(void *p, size_t len, struct err *e);
 #define OBJECT_NAME_BYTES 64
@@ -81,6 +84,10 @@ MUST_CHECK int damage_note(struct damage *d, const char *object, const struct er
 
 /* Reads and verifies the object `vault`. */
 MUST_CHECK int config_read(struct store *s, struct vault_info *out, struct err *e);
+/* A vault of which nothing is known yet. */
+MUST_CHECK int vault_new(struct store *s, struct vault **out, struct err *e);
+/* The object `keeper` of a store that need not hold a vault yet. */
+MUST_CHECK int keeper_read(struct store *s, struct sign_key *out, struct err *e);
 /* The keeper's signing key; wipe with sign_key_done. */
 MUST_CHECK int keeper_load(struct vault *v, struct sign_key *out, struct err *e);
 
@@ -90,6 +97,7 @@ MUST_CHECK int keeper_load(struct vault *v, struct sign_key *out, struct err *e)
 struct pack_contents {
     struct store_reader *reader;
     uint64_t len;
+    uint64_t frames_end; /* where the footer begins */
     struct pack_header header;
     uint8_t *footer_bytes;
     struct pack_footer footer;

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The catalogue: what follows from the log and the vaults, in SQLite, to be looked up. It can be deleted:
+ * the server then reads the log again. It decides nothing and knows no roles' meaning.
+ *
+ * Threads: any, at once (one lock inside; look-ups take microseconds).
+ */
+#ifndef ABRI_SERVER_CATALOG_H
+#define ABRI_SERVER_CATALOG_H
+
+#include "server/event.h"
+#include "sign/merkle.h"
+
+struct catalog;
+
+/* Opens or makes it. One that is damaged, of another version, or not of the log with this `origin` is thrown away and made
+ * anew (*fresh_out). `path` may be ":memory:". */
+MUST_CHECK int catalog_open(const char *path, const char *origin, struct catalog **out,
+                            bool *fresh_out, struct err *e);
+void catalog_close(struct catalog *c); /* NULL is fine */
+
+/* How many entries of the log it has seen, and the root of the tree over them as catalog_apply was told. */
+MUST_CHECK int catalog_position(struct catalog *c, uint64_t *size_out, uint8_t root_out[MERKLE_BYTES],
+                                struct err *e);
+/* The next event: entry number `index` (ERR_USAGE if it is not the next). What contradicts what is there (an
+ * unknown tenant, a second use of a token) changes nothing but the position: the log says what was said, not that it was right. */
+MUST_CHECK int catalog_apply(struct catalog *c, uint64_t index, const struct event *ev, struct err *e);
+/* Several applies as one transaction (replay). */
+MUST_CHECK int catalog_begin(struct catalog *c, struct err *e);
+MUST_CHECK int catalog_commit(struct catalog *c, const uint8_t root[MERKLE_BYTES], struct err *e);
+
+/* ---- look-ups: 0, or -1 with ERR_NOT_FOUND ---------------------------------------------- */
+
+struct catalog_tenant {
+    uint8_t id[EVENT_ID_BYTES];
+    char name[EVENT_NAME_MAX + 1]; /* unique among those that are open */
+    int64_t created_ns, closed_ns; /* 0: open */
+};
+MUST_CHECK int catalog_tenant(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], struct catalog_tenant *out, struct err *e);
+MUST_CHECK int catalog_tenant_named(struct catalog *c, const char *name, struct catalog_tenant *out, struct err *e);
+
+struct catalog_identity {
+    uint8_t id[EVENT_ID_BYTES], tenant[EVENT_ID_BYTES]; /* tenant: zeros for people of the installation */
+    enum identity_type type;
+    char name[EVENT_NAME_MAX + 1];
+    bool restore; /* a machine that may read its own vault */
+    int64_t created_ns, revoked_ns; /* 0: not */
+    int64_t certificate_until_ns;   /* of its newest certificate; 0: none */
+    int64_t seen_ns;                /* the last thing it did that is in the log */
+    int64_t snapshot_ns;            /* its last snapshot; 0: none */
+};
+MUST_CHECK int catalog_identity(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], struct catalog_identity *out, struct err *e);
+/* Bits 1 << role, of the installation and of that tenant (zeros: only the former). */
+MUST_CHECK int catalog_roles(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], const uint8_t tenant[EVENT_ID_BYTES],
+                             unsigned *installation_out, unsigned *tenant_out, struct err *e);
+/* Whether a certificate with that serial number was issued to that identity. */
+MUST_CHECK int catalog_certificate(struct catalog *c, const uint8_t serial[EVENT_ID_BYTES], uint8_t id_out[EVENT_ID_BYTES], struct err *e);
+
+struct catalog_token {
+    uint8_t token[EVENT_ID_BYTES], tenant[EVENT_ID_BYTES], id[EVENT_ID_BYTES], vault[EVENT_ID_BYTES], by[EVENT_ID_BYTES];
+    enum identity_type type;
+    enum role role;
+    bool restore, shared;
+    char name[EVENT_NAME_MAX + 1];
+    int64_t created_ns, until_ns, used_ns, cancelled_ns; /* 0: not */
+};
+MUST_CHECK int catalog_token(struct catalog *c, const uint8_t token[EVENT_ID_BYTES], struct catalog_token *out, struct err *e);
+
+struct catalog_vault {
+    uint8_t vault[EVENT_ID_BYTES], tenant[EVENT_ID_BYTES], id[EVENT_ID_BYTES]; /* id: the machine that made it */
+    bool shared;
+    int64_t created_ns, snapshot_ns; /* the newest snapshot; 0: none */
+    uint64_t snapshots;              /* received, ever */
+    uint64_t bytes;                  /* added by them */
+};
+MUST_CHECK int catalog_vault(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], struct catalog_vault *out, struct err *e);
+/* The newest writer that the machine has in the vault. */
+MUST_CHECK int catalog_writer(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], const uint8_t machine[EVENT_ID_BYTES],
+                              uint8_t writer_out[EVENT_ID_BYTES], struct err *e);
+/* The vault that a machine adds to: where it has its newest writer. */
+MUST_CHECK int catalog_vault_of(struct catalog *c, const uint8_t machine[EVENT_ID_BYTES], struct catalog_vault *out, struct err *e);
+
+struct catalog_grant {
+    uint8_t grant[EVENT_ID_BYTES], vault[EVENT_ID_BYTES], id[EVENT_ID_BYTES], by[EVENT_ID_BYTES];
+    int64_t created_ns, until_ns, ended_ns;
+    char text[EVENT_NAME_MAX + 1]; /* cut */
+};
+/* The one that ends last among those that let `id` read `vault` at `now`. */
+MUST_CHECK int catalog_grant(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], const uint8_t id[EVENT_ID_BYTES], int64_t now_ns,
+                             struct catalog_grant *out, struct err *e);
+
+/* The newest policy of a tenant or of a vault, JSON text appended. */
+MUST_CHECK int catalog_policy(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], struct buf *out, struct err *e);
+
+struct catalog_request {
+    uint8_t request[EVENT_ID_BYTES], by[EVENT_ID_BYTES], tenant[EVENT_ID_BYTES], vault[EVENT_ID_BYTES];
+    char kind[EVENT_NAME_MAX + 1];
+    char text[EVENT_TEXT_MAX + 1];
+    int64_t created_ns, cancelled_ns, executed_ns;
+    int64_t signed_ns; /* the tenant's signature came */
+    unsigned approvals;
+    struct {
+        uint8_t by[EVENT_ID_BYTES];
+        enum role role;
+        int64_t time_ns;
+    } approval[8];
+};
+MUST_CHECK int catalog_request(struct catalog *c, const uint8_t request[EVENT_ID_BYTES], struct catalog_request *out, struct err *e);
+
+/* ---- lists: each is called in order of creation; nonzero ends the list and is returned. `tenant` NULL: all.
+ * The lock is not held during the calls. */
+#define CATALOG_LIST(what)                                                                          \
+    typedef int catalog_each_##what(void *arg, const struct catalog_##what *item, struct err *e);    \
+    MUST_CHECK int catalog_list_##what(struct catalog *c, const uint8_t *tenant,                     \
+                                       catalog_each_##what *each, void *arg, struct err *e)
+CATALOG_LIST(tenant);
+CATALOG_LIST(identity);
+CATALOG_LIST(token);
+CATALOG_LIST(vault);
+CATALOG_LIST(grant);
+CATALOG_LIST(request); /* those that are neither executed nor cancelled first */
+
+#endif
