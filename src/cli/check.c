@@ -187,7 +187,7 @@ int check_mend(struct cli *c, const char *from, const struct check_options *o,
     CLEANUP(access_close) struct access access = {0};
     CLEANUP(access_close) struct access replica = {0};
     const char *location;
-    if (cli_location(c, &location, e) || access_open(location, &access, e) || /* it will be told */
+    if (cli_location(c, &location, e) || access_open(location, &c->dirs, &access, e) || /* it will be told */
         (from && cli_open_at(c, from, &replica, e)))
         return -1;
     progress_bar_start(c, "packs");

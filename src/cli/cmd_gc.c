@@ -169,7 +169,7 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
                            .progress = &c->progress};
     struct gc_result r = {0};
     if (command_expect_words(&cmd_gc, w, 0, 0, e) || parse(a, &o, e) ||
-        cli_location(c, &location, e) || access_open(location, &access, e) ||
+        cli_location(c, &location, e) || access_open(location, &c->dirs, &access, e) ||
         (a->dry_run ? vault_clock_look : vault_clock_judge)(access.vault, &o.clock, e))
         return -1;
     step_back();

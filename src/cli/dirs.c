@@ -40,7 +40,7 @@ int cli_dirs(struct cli *c, struct err *e)
                                        ".cache"};
     if (find_place(&config, c->config_dir, sizeof c->config_dir, e))
         return -1;
-    c->dirs = (struct work_dirs){.config = c->config_dir};
+    c->dirs = (struct work_dirs){.config = c->config_dir, .cancel = &c->progress.cancel};
     if (c->global.no_cache)
         return 0;
     if (c->global.cache_dir) {

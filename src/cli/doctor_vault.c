@@ -30,7 +30,7 @@ void doctor_open_vault(struct doctor *d)
                     "no vault is named");
         return;
     }
-    if (access_open(d->location, &d->access, &e)) {
+    if (access_open(d->location, &d->cli->dirs, &d->access, &e)) {
         doctor_tell(d, DOCTOR_BAD, "vault",
                     e.cls == ERR_NO_VAULT
                         ? "is the disk mounted? Else make a vault there, or finish what an `abri "

@@ -8,7 +8,7 @@
 int cli_open_at(struct cli *c, const char *location, struct access *out, struct err *e)
 {
     struct err why = ERR_INIT;
-    if (access_open(location, out, e))
+    if (access_open(location, &c->dirs, out, e))
         return -1;
     if (!vault_needs_repair(out->vault))
         return 0;
@@ -30,7 +30,7 @@ static int open_with_passphrase(struct cli *c, const char *location, struct acce
     for (int attempt = 1;; attempt++) {
         struct access a = {0};
         c->prompted = false;
-        if (attempt == 1 ? cli_open_at(c, location, &a, e) : access_open(location, &a, e))
+        if (attempt == 1 ? cli_open_at(c, location, &a, e) : access_open(location, &c->dirs, &a, e))
             return -1;
         if (access_as_reader(&a, passphrase_ask, c, e) == 0) {
             *out = a;

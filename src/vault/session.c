@@ -25,6 +25,9 @@
 #define DATA_TARGET (UINT32_C(32) << 20)
 #define META_TARGET (UINT32_C(8) << 20)
 #define TARGET_MAX  (UINT32_C(1) << 30)
+/* To a keeper elsewhere: packs are in memory until he has them, several at once. */
+#define FAR_TARGET  (UINT32_C(16) << 20)
+#define FAR_SEALERS 4u
 
 static int check_envelope(struct vault *v, const uint8_t *session, struct err *e)
 {
@@ -93,7 +96,7 @@ int session_begin(struct vault *v, const struct session_params *p, struct sessio
     memcpy(s->writer, p->writer, UID_BYTES);
     memcpy(s->id, p->session, UID_BYTES);
     uint32_t target = p->pack_bytes < TARGET_MAX ? p->pack_bytes : TARGET_MAX;
-    s->data_target = target ? target : DATA_TARGET;
+    s->data_target = target ? target : v->far ? FAR_TARGET : DATA_TARGET;
     s->no_parity = p->no_parity || v->far;
     s->meta_target = target ? target : META_TARGET;
     s->table_max = INDEX_BATCH;
@@ -105,7 +108,7 @@ int session_begin(struct vault *v, const struct session_params *p, struct sessio
     session_table_init(&s->table);
     (void)pthread_mutex_init(&s->lock, NULL);
     (void)pthread_cond_init(&s->idle, NULL);
-    if (session_sealers_start(s, p->sealers, e)) {
+    if (session_sealers_start(s, p->sealers ? p->sealers : v->far ? FAR_SEALERS : 0, e)) {
         session_end(s);
         return -1;
     }

@@ -3,6 +3,7 @@
 #include "work/work_internal.h"
 
 #include "base/mem.h"
+#include "remote/remote.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,14 +18,35 @@ void work_host_name(char out[256])
     out[255] = '\0';
 }
 
-int access_open(const char *location, struct access *out, struct err *e)
+bool access_is_far(const char *location)
+{
+    return wire_is_url(location);
+}
+
+static int open_far(const char *location, const struct work_dirs *dirs, struct access *a,
+                    struct err *e)
+{
+    const struct remote_where where = {dirs->config, dirs->cache, dirs->cancel};
+    struct vault_keeper keeper;
+    if (remote_store_open(&where, location, &a->store, &keeper, e))
+        return -1;
+    return vault_open_far(a->store, &keeper, &a->vault, e);
+}
+
+static int open_near(const char *location, struct access *a, struct err *e)
+{
+    if (store_dir_open(location, &a->store, e))
+        return e && e->cls == ERR_NOT_FOUND ? err_reclass(e, ERR_NO_VAULT) : -1;
+    return vault_open(a->store, &a->vault, e);
+}
+
+int access_open(const char *location, const struct work_dirs *dirs, struct access *out,
+                struct err *e)
 {
     struct access a = {0};
     if (sign_init(e))
         return -1;
-    if (store_dir_open(location, &a.store, e))
-        return e && e->cls == ERR_NOT_FOUND ? err_reclass(e, ERR_NO_VAULT) : -1;
-    if (vault_open(a.store, &a.vault, e)) {
+    if (access_is_far(location) ? open_far(location, dirs, &a, e) : open_near(location, &a, e)) {
         store_close(a.store);
         return -1;
     }

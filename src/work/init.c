@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "vault/keeper.h"
 
 #include <string.h>
 
@@ -95,7 +96,8 @@ static int create(struct new_vault *n, struct store *s, struct err *e)
     sign_key_from_seed(n->secrets->owner_seed, &owner);
     n->info.shared = o->shared;
     n->info.chunking = o->chunking.cdc_avg ? o->chunking : default_chunking;
-    int rc = vault_create(s, &n->info, &owner, fill, n, e);
+    int rc = o->keeper_pk ? vault_create_far(s, &n->info, o->keeper_pk, &owner, fill, n, e)
+                          : vault_create(s, &n->info, &owner, fill, n, e);
     sign_key_done(&owner);
     return rc;
 }

@@ -15,11 +15,14 @@
 #include "target/target.h"
 #include "vault/vault.h"
 
+#include <stdatomic.h>
+
 /* ---- where things are ------------------------------------------------------- */
 
 struct work_dirs {
-    const char *config; /* writer keys: <config>/writers/<vault id> */
+    const char *config; /* writer keys: <config>/writers/<vault id>; servers/… */
     const char *cache;  /* <cache>/<vault id>/…; NULL: work without a cache */
+    const atomic_bool *cancel; /* ends waiting for a server; may be NULL */
 };
 
 /* Where this machine keeps its key for a vault. */
@@ -49,8 +52,10 @@ struct access {
     struct keyring *keyring;       /* reader only */
 };
 
-/* The vault alone: no key. ERR_NO_VAULT. */
-MUST_CHECK int access_open(const char *location, struct access *out, struct err *e);
+/* The vault alone, in a directory or on a server: no key. ERR_NO_VAULT. */
+MUST_CHECK int access_open(const char *location, const struct work_dirs *dirs, struct access *out,
+                           struct err *e);
+bool access_is_far(const char *location);
 /* Loads this machine's writer key. ERR_NO_KEY if it has none for the vault. */
 MUST_CHECK int access_as_writer(struct access *a, const struct work_dirs *dirs, struct err *e);
 /* Unwraps a recovery key with the passphrase that `ask` gives. */
@@ -70,6 +75,7 @@ struct init_options {
     bool shared;
     struct kdf_cost cost;
     struct vault_chunking chunking; /* all zero: the defaults */
+    const uint8_t *keeper_pk; /* of a keeper elsewhere (vault_create_far); NULL: here */
 };
 /* Makes the vault and its keys, enrols this machine as a writer. */
 MUST_CHECK int work_init(const struct init_options *o, const struct work_dirs *dirs, work_ask *ask,

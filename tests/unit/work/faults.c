@@ -84,7 +84,7 @@ static void test_every_allocation_of_a_backup_fails(void **state)
         struct access a;
         struct err e = ERR_INIT;
         mem_fail_nth(n);
-        int rc = access_open(w.vault, &a, &e);
+        int rc = access_open(w.vault, NULL, &a, &e);
         if (rc == 0) {
             rc = world_backup(&w, &a, false, &e);
             access_close(&a);
@@ -108,7 +108,7 @@ static void restore_with_failing_allocation(struct world *w, uint64_t n, bool *r
     struct err e = ERR_INIT;
     uint64_t problems = 0;
     mem_fail_nth(n);
-    int rc = access_open(w->vault, &a, &e);
+    int rc = access_open(w->vault, NULL, &a, &e);
     if (rc == 0) {
         rc = access_as_reader(&a, world_ask, NULL, &e);
         if (rc == 0)
@@ -128,7 +128,7 @@ static void test_every_allocation_of_a_restore_fails(void **state)
     struct access a;
     struct err e = ERR_INIT;
     world_make(&w, true);
-    assert_ok(access_open(w.vault, &a, &e), &e);
+    assert_ok(access_open(w.vault, NULL, &a, &e), &e);
     assert_ok(world_backup(&w, &a, false, &e), &e);
     access_close(&a);
     uint64_t n = 1;

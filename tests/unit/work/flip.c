@@ -58,7 +58,7 @@ static bool is_noticed(struct world *w, struct seen *seen, bool *exact_out)
     struct err e = ERR_INIT;
     uint64_t problems = 0;
     *exact_out = false;
-    if (access_open(w->vault, &a, &e)) {
+    if (access_open(w->vault, NULL, &a, &e)) {
         assert_true(e.msg[0]);
         return true;
     }
@@ -113,7 +113,7 @@ static void test_every_byte_of_a_vault(void **state)
     struct err e = ERR_INIT;
     size_t silent = 0;
     world_make(&w, true);
-    assert_ok(access_open(w.vault, &a, &e), &e);
+    assert_ok(access_open(w.vault, NULL, &a, &e), &e);
     assert_ok(world_backup(&w, &a, false, &e), &e);
     access_close(&a);
     assert_int_equal(nftw(w.vault, add_file, 16, FTW_PHYS), 0);

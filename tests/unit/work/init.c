@@ -53,7 +53,7 @@ static void use(struct run *r, const char *path)
 {
     struct err e = ERR_INIT;
     struct access a;
-    assert_ok(access_open(path, &a, &e), &e);
+    assert_ok(access_open(path, NULL, &a, &e), &e);
     assert_ok(world_backup(&r->world, &a, false, &e), &e);
     access_close(&a);
     assert_int_equal(world_verify(&r->world, path), 1);
@@ -69,7 +69,7 @@ static void cut_everywhere(struct run *r, enum record_cut cut)
     for (size_t k = 0; k <= ops; k++) {
         struct access a;
         assert_ok(store_record_cut(r->record, k, cut, r->seed + k, path, &e), &e);
-        if (access_open(path, &a, &e)) {
+        if (access_open(path, NULL, &a, &e)) {
             assert_int_equal(e.cls, ERR_NO_VAULT);
             e = ERR_INIT;
             struct init_options o = cheap;

@@ -30,7 +30,7 @@ static int ask_text(void *arg, char out[PASSPHRASE_MAX], struct err *e)
 
 static int open_with(const char *vault, const char *passphrase, struct access *a, struct err *e)
 {
-    if (access_open(vault, a, e))
+    if (access_open(vault, NULL, a, e))
         return -1;
     if (access_as_reader(a, ask_text, (void *)(uintptr_t)passphrase, e) == 0)
         return 0;
@@ -150,7 +150,7 @@ static bool escrow_opens(struct run *r, const char *vault)
 {
     struct access a;
     struct err e = ERR_INIT;
-    assert_ok(access_open(vault, &a, &e), &e);
+    assert_ok(access_open(vault, NULL, &a, &e), &e);
     bool opens = access_with_key(&a, escrow, &e) == 0;
     if (opens)
         assert_int_equal(restore_all(&r->world, &a), 2);
@@ -356,7 +356,7 @@ static void test_a_backup_that_knows_the_old_list(void **state)
     world_make(&w, true);
     const char *paths[] = {w.source};
     struct backup_options o = {.paths = paths, .path_count = 1, .level = 1, .threads = 2};
-    assert_ok(access_open(w.vault, &writer, &e), &e);
+    assert_ok(access_open(w.vault, NULL, &writer, &e), &e);
     assert_ok(access_as_writer(&writer, &w.dirs, &e), &e);
     rotate(&w, BEFORE);
     assert_ok(work_backup(&writer, &w.dirs, &o, &result, &e), &e);
@@ -385,7 +385,7 @@ static void test_a_session_that_turns_up_late(void **state)
     struct reseal_result r;
     char command[2000];
     world_make(&w, true);
-    assert_ok(access_open(w.vault, &a, &e), &e);
+    assert_ok(access_open(w.vault, NULL, &a, &e), &e);
     assert_ok(world_backup(&w, &a, false, &e), &e);
     access_close(&a);
     (void)snprintf(command, sizeof command, "cp -r '%s/sessions' '%s/kept'", w.vault, w.top);

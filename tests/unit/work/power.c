@@ -65,7 +65,7 @@ static void cut_everywhere(struct run *r, enum record_cut cut)
             fail_msg("cut %zu, behind %s: %zu snapshots", k, k ? what : "nothing", snapshots);
         seen[snapshots]++;
         struct access a;
-        assert_ok(access_open(path, &a, &e), &e);
+        assert_ok(access_open(path, NULL, &a, &e), &e);
         assert_ok(world_backup(&r->world, &a, k % 2, &e), &e);
         access_close(&a);
         assert_int_equal(world_verify(&r->world, path), snapshots + 1);

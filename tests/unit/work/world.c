@@ -161,7 +161,7 @@ void world_backup_once(struct world *w, bool cache)
 {
     struct err e = ERR_INIT;
     struct access a;
-    assert_ok(access_open(w->vault, &a, &e), &e);
+    assert_ok(access_open(w->vault, NULL, &a, &e), &e);
     assert_ok(world_backup(w, &a, cache, &e), &e);
     access_close(&a);
 }
@@ -223,7 +223,7 @@ size_t world_verify(struct world *w, const char *vault)
     struct err e = ERR_INIT;
     struct access a;
     struct snapshot_list list = {0};
-    assert_ok(access_open(vault, &a, &e), &e);
+    assert_ok(access_open(vault, NULL, &a, &e), &e);
     assert_ok(access_as_reader(&a, world_ask, NULL, &e), &e);
     assert_ok(vault_snapshots(a.vault, &list, NULL, NULL, &e), &e);
     size_t count = list.count;

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests by libcurl. Each call borrows a connection of the pool, or opens one; a
+ * connection that failed is thrown away.
+ *
+ * N1 TLS 1.3, HTTP/2, the pinned authority, the name "abrid": anything else is no server.
+ * N2 A call is tried again only if nothing of an answer was given to anybody, and only once a
+ *    server has answered before: who types a wrong address learns it at once.
+ * N3 No answer is longer than who asked allows; no call waits forever: a stall ends it.
+ */
+#include "remote/client.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <curl/curl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CONNECT_S      15L
+#define STALL_S        60L
+#define PATIENCE_NS    (INT64_C(300) * NS_PER_S)
+#define UPLOAD_BUFFER  (512L << 10)
+#define RECEIVE_BUFFER (512L << 10)
+#define ERROR_BODY_MAX ((size_t)64 << 10)
+
+struct client {
+    pthread_mutex_t lock;
+    CURL *idle[CLIENT_CONNECTIONS_MAX];
+    unsigned idle_count;
+    char base[300], name[300];
+    struct curl_slist *connect_to;
+    char *authority, *certificate, *key;
+    const atomic_bool *cancel;
+    atomic_bool reached;
+};
+
+/* ---- making one ---------------------------------------------------------------------- */
+
+static void curl_once(void)
+{
+    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static char *copy(const char *text)
+{
+    return text ? mem_strdup(text) : NULL;
+}
+
+static int fill(struct client *c, const struct client_options *o, struct err *e)
+{
+    char target[WIRE_HOST_MAX + 64];
+    const char *colon = strchr(o->url->host, ':');
+    (void)snprintf(c->base, sizeof c->base, "https://%s:%u",
+                   o->authority_pem ? WIRE_SERVER_NAME : o->url->host, o->url->port);
+    if (!o->authority_pem && colon)
+        (void)snprintf(c->base, sizeof c->base, "https://[%s]:%u", o->url->host, o->url->port);
+    (void)snprintf(c->name, sizeof c->name, colon ? "https://[%s]:%u" : "https://%s:%u",
+                   o->url->host, o->url->port);
+    /* N1: whatever it is called in the network, its certificate says "abrid". */
+    (void)snprintf(target, sizeof target, colon ? "%s:%u:[%s]:%u" : "%s:%u:%s:%u", WIRE_SERVER_NAME,
+                   o->url->port, o->url->host, o->url->port);
+    c->connect_to = curl_slist_append(NULL, target);
+    c->authority = copy(o->authority_pem);
+    c->certificate = copy(o->certificate_pem);
+    c->key = copy(o->key_pem);
+    if (!c->connect_to || (o->authority_pem && !c->authority) ||
+        (o->certificate_pem && !c->certificate) || (o->key_pem && !c->key))
+        return err_no_memory(e, "a connection");
+    return 0;
+}
+
+int client_new(const struct client_options *o, struct client **out, struct err *e)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, curl_once);
+    struct client *c = mem_zalloc(sizeof *c);
+    if (!c)
+        return err_no_memory(e, "a connection");
+    (void)pthread_mutex_init(&c->lock, NULL);
+    c->cancel = o->cancel;
+    if (fill(c, o, e)) {
+        client_free(c);
+        return -1;
+    }
+    *out = c;
+    return 0;
+}
+
+static void wipe(char *secret)
+{
+    if (secret)
+        explicit_bzero(secret, strlen(secret));
+    mem_free(secret);
+}
+
+void client_free(struct client *c)
+{
+    if (!c)
+        return;
+    for (unsigned i = 0; i < c->idle_count; i++)
+        curl_easy_cleanup(c->idle[i]);
+    curl_slist_free_all(c->connect_to);
+    mem_free(c->authority);
+    mem_free(c->certificate);
+    wipe(c->key);
+    (void)pthread_mutex_destroy(&c->lock);
+    mem_free(c);
+}
+
+const char *client_name(const struct client *c)
+{
+    return c->name;
+}
+
+/* ---- the pool ---------------------------------------------------------------------------- */
+
+static void set_blob(CURL *h, CURLoption option, char *text)
+{
+    struct curl_blob blob = {.data = text, .len = strlen(text), .flags = CURL_BLOB_NOCOPY};
+    (void)curl_easy_setopt(h, option, &blob);
+}
+
+/* N1 */
+static CURL *open_handle(struct client *c)
+{
+    CURL *h = curl_easy_init();
+    if (!h)
+        return NULL;
+    (void)curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "https");
+    (void)curl_easy_setopt(h, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    (void)curl_easy_setopt(h, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_3);
+    (void)curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(h, CURLOPT_PROXY, ""); /* what the environment says of proxies is not about backups */
+    (void)curl_easy_setopt(h, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    (void)curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+    (void)curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    (void)curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME, STALL_S);
+    (void)curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
+    (void)curl_easy_setopt(h, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
+    (void)curl_easy_setopt(h, CURLOPT_TCP_KEEPALIVE, 1L);
+    if (c->authority) {
+        set_blob(h, CURLOPT_CAINFO_BLOB, c->authority);
+        (void)curl_easy_setopt(h, CURLOPT_CONNECT_TO, c->connect_to);
+    } else {
+        (void)curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, 0L);
+        (void)curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    if (c->certificate) {
+        set_blob(h, CURLOPT_SSLCERT_BLOB, c->certificate);
+        set_blob(h, CURLOPT_SSLKEY_BLOB, c->key);
+    }
+    return h;
+}
+
+static CURL *borrow(struct client *c)
+{
+    CURL *h = NULL;
+    (void)pthread_mutex_lock(&c->lock);
+    if (c->idle_count)
+        h = c->idle[--c->idle_count];
+    (void)pthread_mutex_unlock(&c->lock);
+    return h ? h : open_handle(c);
+}
+
+static void give_back(struct client *c, CURL *h, bool good)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    if (good && c->idle_count < CLIENT_CONNECTIONS_MAX) {
+        c->idle[c->idle_count++] = h;
+        h = NULL;
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+    if (h)
+        curl_easy_cleanup(h);
+}
+
+/* ---- one attempt -------------------------------------------------------------------------- */
+
+struct attempt {
+    struct client *client;
+    struct client_call *call;
+    CURL *handle;
+    size_t piece, at;       /* where the sending is */
+    struct buf refusal;     /* the body of one */
+    size_t answer_began;    /* length of call->answer before */
+    bool began;             /* `take` has got something */
+    bool too_long, ended;   /* by N3; by `take` */
+    char problem[CURL_ERROR_SIZE];
+};
+
+static size_t send_body(char *out, size_t size, size_t count, void *arg)
+{
+    struct attempt *a = arg;
+    size_t room = size * count, n = 0;
+    while (n < room && a->piece < a->call->piece_count) {
+        const struct client_piece *p = &a->call->pieces[a->piece];
+        size_t part = p->len - a->at < room - n ? p->len - a->at : room - n;
+        memcpy(out + n, (const uint8_t *)p->p + a->at, part);
+        n += part;
+        a->at += part;
+        if (a->at == p->len) {
+            a->piece++;
+            a->at = 0;
+        }
+    }
+    return n;
+}
+
+static int rewind_body(void *arg, curl_off_t off, int origin)
+{
+    struct attempt *a = arg;
+    if (off || origin != SEEK_SET)
+        return CURL_SEEKFUNC_CANTSEEK;
+    a->piece = a->at = 0;
+    return CURL_SEEKFUNC_OK;
+}
+
+static size_t take_body(char *p, size_t size, size_t count, void *arg)
+{
+    struct attempt *a = arg;
+    struct client_call *call = a->call;
+    size_t len = size * count;
+    long status = 0;
+    (void)curl_easy_getinfo(a->handle, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 200 || status > 299) {
+        buf_put(&a->refusal, p, len);
+        return len; /* what is too long is cut: refusal.failed */
+    }
+    if (call->take) {
+        a->began = true;
+        a->ended = call->take(call->arg, (const uint8_t *)p, len) != 0;
+        return a->ended ? 0 : len;
+    }
+    if (!call->answer)
+        return len;
+    buf_put(call->answer, p, len);
+    a->too_long = call->answer->failed;
+    return a->too_long ? 0 : len;
+}
+
+/* "content-range: bytes 0-9/100" tells the length of the whole. */
+static size_t take_header(char *p, size_t size, size_t count, void *arg)
+{
+    static const char name[] = "content-range: bytes ";
+    struct attempt *a = arg;
+    size_t len = size * count;
+    char line[128];
+    if (len > sizeof name && len < sizeof line && strncasecmp(p, name, sizeof name - 1) == 0) {
+        memcpy(line, p, len);
+        line[len] = '\0';
+        const char *slash = strchr(line, '/');
+        if (slash)
+            a->call->object_len = strtoull(slash + 1, NULL, 10);
+    }
+    return len;
+}
+
+static int look_up(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    const struct client *client = arg;
+    (void)a, (void)b, (void)c, (void)d;
+    return client->cancel && atomic_load(client->cancel);
+}
+
+static void set_body(CURL *h, struct attempt *a)
+{
+    const struct client_call *call = a->call;
+    curl_off_t len = 0;
+    for (size_t i = 0; i < call->piece_count; i++)
+        len += (curl_off_t)call->pieces[i].len;
+    (void)curl_easy_setopt(h, CURLOPT_HTTPGET, 1L);
+    if (call->type) {
+        (void)curl_easy_setopt(h, CURLOPT_UPLOAD, 1L);
+        (void)curl_easy_setopt(h, CURLOPT_READFUNCTION, send_body);
+        (void)curl_easy_setopt(h, CURLOPT_READDATA, a);
+        (void)curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, rewind_body);
+        (void)curl_easy_setopt(h, CURLOPT_SEEKDATA, a);
+        (void)curl_easy_setopt(h, CURLOPT_INFILESIZE_LARGE, len);
+    } else {
+        (void)curl_easy_setopt(h, CURLOPT_UPLOAD, 0L);
+        (void)curl_easy_setopt(h, CURLOPT_HTTPGET, 1L);
+    }
+    (void)curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, call->method);
+}
+
+static CURLcode perform(struct attempt *a, struct curl_slist *headers)
+{
+    CURL *h = a->handle;
+    char url[1024], range[64];
+    (void)snprintf(url, sizeof url, "%s%s", a->client->base, a->call->path);
+    (void)snprintf(range, sizeof range, "%" PRIu64 "-%" PRIu64, a->call->first, a->call->last);
+    set_body(h, a);
+    (void)curl_easy_setopt(h, CURLOPT_URL, url);
+    (void)curl_easy_setopt(h, CURLOPT_RANGE, a->call->ranged ? range : NULL);
+    (void)curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers);
+    (void)curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, take_body);
+    (void)curl_easy_setopt(h, CURLOPT_WRITEDATA, a);
+    (void)curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, take_header);
+    (void)curl_easy_setopt(h, CURLOPT_HEADERDATA, a);
+    (void)curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
+    (void)curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, look_up);
+    (void)curl_easy_setopt(h, CURLOPT_XFERINFODATA, a->client);
+    (void)curl_easy_setopt(h, CURLOPT_ERRORBUFFER, a->problem);
+    return curl_easy_perform(h);
+}
+
+static int explain(const struct attempt *a, CURLcode code, struct err *e)
+{
+    const char *name = a->client->name;
+    const char *why = *a->problem ? a->problem : curl_easy_strerror(code);
+    switch (code) {
+    case CURLE_ABORTED_BY_CALLBACK: return err_set(e, ERR_CANCELLED, "interrupted");
+    case CURLE_OUT_OF_MEMORY: return err_no_memory(e, "a request");
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return err_set(e, ERR_DAMAGED,
+                       "%s is not the server that this machine was enrolled at: its certificate is "
+                       "of another authority (%s)",
+                       name, why);
+    case CURLE_WRITE_ERROR:
+        if (a->too_long)
+            return err_set(e, ERR_LIMIT, "%s: the answer is longer than it may be", name);
+        return err_set(e, ERR_DAMAGED, "%s: an answer that makes no sense", name);
+    case CURLE_SSL_CONNECT_ERROR:
+        return err_set(e, ERR_OFFLINE, "%s: no TLS 1.3 with this server: %s", name, why);
+    default: return err_set(e, ERR_OFFLINE, "%s cannot be reached: %s", name, why);
+    }
+}
+
+/* 0 if there is an answer, of whatever status. */
+static int attempt(struct attempt *a, struct curl_slist *headers, struct err *e)
+{
+    a->handle = borrow(a->client);
+    if (!a->handle)
+        return err_no_memory(e, "a connection");
+    CURLcode code = perform(a, headers);
+    long status = 0, version = 0;
+    curl_off_t len = -1;
+    (void)curl_easy_getinfo(a->handle, CURLINFO_RESPONSE_CODE, &status);
+    (void)curl_easy_getinfo(a->handle, CURLINFO_HTTP_VERSION, &version);
+    (void)curl_easy_getinfo(a->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &len);
+    give_back(a->client, a->handle, code == CURLE_OK);
+    if (code != CURLE_OK)
+        return explain(a, code, e);
+    if (version != CURL_HTTP_VERSION_2)
+        return err_set(e, ERR_OFFLINE, "%s does not speak HTTP/2", a->client->name);
+    if (!a->call->object_len && len > 0)
+        a->call->object_len = (uint64_t)len;
+    a->call->status = (int)status;
+    atomic_store(&a->client->reached, true);
+    return 0;
+}
+
+/* ---- a call ------------------------------------------------------------------------------------ */
+
+static bool is_passing(const struct attempt *a, int rc, const struct err *why)
+{
+    if (a->began || a->ended)
+        return false;
+    if (rc)
+        return why->cls == ERR_OFFLINE && atomic_load(&a->client->reached);
+    int s = a->call->status;
+    return s == 429 || s == 502 || s == 503 || s == 504;
+}
+
+/* In short steps, so that a signal is heard. */
+static void wait_ms(const struct client *c, unsigned ms)
+{
+    for (unsigned done = 0; done < ms && !(c->cancel && atomic_load(c->cancel)); done += 50)
+        (void)nanosleep(&(struct timespec){.tv_nsec = 50L * 1000 * 1000}, NULL);
+}
+
+static int refused(struct attempt *a, struct err *e)
+{
+    (void)wire_error_take(a->call->status, a->refusal.data, a->refusal.failed ? 0 : a->refusal.len,
+                          a->call->code, e);
+    return err_wrap(e, "%s", a->client->name);
+}
+
+static void reset(struct attempt *a)
+{
+    a->piece = a->at = 0;
+    a->too_long = false;
+    a->problem[0] = '\0';
+    buf_reset(&a->refusal);
+    a->refusal.failed = false;
+    a->call->object_len = 0;
+    a->call->status = 0;
+    if (a->call->answer) {
+        a->call->answer->len = a->answer_began;
+        a->call->answer->failed = false;
+    }
+}
+
+static int try_until_settled(struct attempt *a, struct curl_slist *headers, struct err *e)
+{
+    int64_t give_up = clock_monotonic_ns() + PATIENCE_NS;
+    for (unsigned pause_ms = 100;; pause_ms = pause_ms < 10000 ? pause_ms * 2 : pause_ms) {
+        struct err why = ERR_INIT;
+        reset(a);
+        int rc = attempt(a, headers, &why);
+        if (rc == 0 && a->call->status >= 200 && a->call->status <= 299)
+            return 0;
+        if (is_passing(a, rc, &why) && clock_monotonic_ns() < give_up &&
+            !(a->client->cancel && atomic_load(a->client->cancel))) {
+            wait_ms(a->client, pause_ms);
+            continue;
+        }
+        return rc ? err_give(e, &why) : refused(a, e);
+    }
+}
+
+int client_do(struct client *c, struct client_call *call, struct err *e)
+{
+    CLEANUP(buf_done) struct buf type = {.max = 256};
+    struct attempt a = {.client = c, .call = call, .refusal = {.max = ERROR_BODY_MAX}};
+    a.answer_began = call->answer ? call->answer->len : 0;
+    struct curl_slist *headers = curl_slist_append(NULL, "expect:");
+    if (headers && call->type) {
+        buf_put(&type, "content-type: ", 14);
+        buf_put(&type, call->type, strlen(call->type) + 1);
+        struct curl_slist *more =
+            type.failed ? NULL : curl_slist_append(headers, (const char *)type.data);
+        if (!more)
+            curl_slist_free_all(headers);
+        headers = more;
+    }
+    int rc = headers ? try_until_settled(&a, headers, e) : err_no_memory(e, "a request");
+    curl_slist_free_all(headers);
+    buf_done(&a.refusal);
+    return rc;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Becoming known to a server.
+ *
+ * M1 The token's secret is sent to nobody but the holder of a certificate of the authority whose pin
+ *    the token carries.
+ * M2 The private key is made here and never leaves.
+ */
+#include "remote/remote_internal.h"
+
+#include "base/mem.h"
+#include "pki/pki.h"
+
+#include <string.h>
+#include <unistd.h>
+
+struct enrolling {
+    const struct remote_where *where;
+    struct wire_url url;
+    struct wire_token token;
+    struct identity_files f;
+    struct buf request;
+};
+
+static void enrolling_done(struct enrolling *n)
+{
+    explicit_bzero(&n->token, sizeof n->token);
+    identity_done(&n->f);
+    buf_done(&n->request);
+}
+
+static int open_client(struct enrolling *n, bool pinned, struct client **out, struct err *e)
+{
+    const struct client_options o = {
+        .url = &n->url,
+        .authority_pem = pinned ? (const char *)n->f.authority.data : NULL,
+        .cancel = n->where->cancel,
+    };
+    return client_new(&o, out, e);
+}
+
+/* M1: whoever answers, only the right authority's certificate hashes to the pin. */
+static int learn_authority(struct enrolling *n, struct err *e)
+{
+    struct client *c = NULL;
+    struct pki_identity authority;
+    n->f.authority.max = PKI_PEM_MAX;
+    struct client_call call = {
+        .method = "GET", .path = "/v1/authority", .answer = &n->f.authority};
+    if (open_client(n, false, &c, e))
+        return -1;
+    int rc = client_do(c, &call, e);
+    client_free(c);
+    if (rc)
+        return -1;
+    buf_put_u8(&n->f.authority, 0);
+    if (buf_check(&n->f.authority, "the authority's certificate", e) ||
+        pki_read(n->f.authority.data, n->f.authority.len - 1, &authority, e))
+        return -1;
+    if (memcmp(authority.key_pin, n->token.pin, WIRE_PIN_BYTES) != 0)
+        return err_set(e, ERR_DAMAGED,
+                       "https://%s:%u is not the server that made this token, or somebody sits in "
+                       "between: the token was not sent",
+                       n->url.host, n->url.port);
+    return 0;
+}
+
+static int take_answer(struct enrolling *n, const json_t *o, struct err *e)
+{
+    const char *certificate = json_string_value(json_object_get(o, "certificate"));
+    struct remote_identity *who = &n->f.who;
+    if (!certificate || strlen(certificate) > PKI_PEM_MAX ||
+        json_take_text(o, "id", who->id, sizeof who->id, NULL) ||
+        json_take_text(o, "type", who->type, sizeof who->type, NULL) ||
+        json_take_text(o, "name", who->name, sizeof who->name, NULL) ||
+        json_take_text(o, "tenant", who->tenant, sizeof who->tenant, NULL))
+        return err_set(e, ERR_DAMAGED, "the server's answer makes no sense");
+    who->restore = json_is_true(json_object_get(o, "restore"));
+    who->shared = json_is_true(json_object_get(o, "shared"));
+    who->has_vault = json_take_id(o, "vault", who->vault, UID_BYTES);
+    buf_put(&n->f.certificate, certificate, strlen(certificate) + 1);
+    if (buf_check(&n->f.certificate, "a certificate", e))
+        return -1;
+    return pki_check_pair(certificate, (const char *)n->f.key.data,
+                          (const char *)n->f.authority.data, e);
+}
+
+static int be_certified(struct enrolling *n, const struct remote_enrolment *o, struct err *e)
+{
+    struct client *c = NULL;
+    char host[256] = "localhost", token[WIRE_TOKEN_TEXT];
+    (void)gethostname(host, sizeof host - 1);
+    wire_token_text(&n->token, token);
+    if (pki_make_request(&n->f.key, &n->request, e) || open_client(n, true, &c, e))
+        return -1;
+    buf_put_u8(&n->f.key, 0);
+    buf_put_u8(&n->request, 0);
+    json_t *answer = NULL;
+    json_t *in = n->f.key.failed || n->request.failed
+                     ? NULL
+                     : json_pack("{s:s, s:s, s:s}", "token", token, "request",
+                                 (const char *)n->request.data, "name", o->name ? o->name : host);
+    int rc = in ? client_json(c, "POST", "/v1/enrol", in, &answer, e)
+                : err_no_memory(e, "a request");
+    json_decref(in);
+    client_free(c);
+    explicit_bzero(token, sizeof token);
+    if (!rc)
+        rc = take_answer(n, answer, e);
+    json_decref(answer);
+    return rc;
+}
+
+int remote_enrol(const struct remote_where *where, const struct remote_enrolment *o,
+                 struct remote_identity *out, struct err *e)
+{
+    CLEANUP(enrolling_done) struct enrolling n = {.where = where};
+    if (wire_url_parse(o->url, &n.url, e) || wire_token_parse(o->token, &n.token, e) ||
+        identity_dir(where, &n.url, n.f.dir, e))
+        return -1;
+    if (identity_exists(n.f.dir))
+        return err_set(e, ERR_EXISTS,
+                       "this machine is enrolled at %s already ('%s'): to enrol it anew, run `abri enrol "
+                       "--again`",
+                       o->url, n.f.dir);
+    if (learn_authority(&n, e) || be_certified(&n, o, e) || identity_save(&n.f, e))
+        return -1;
+    *out = n.f.who;
+    return 0;
+}
