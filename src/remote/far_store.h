@@ -9,6 +9,8 @@
 #include "remote/remote_internal.h"
 #include "store/store_seam.h"
 
+#include <pthread.h>
+
 struct far_store {
     struct store base;
     struct remote *remote;

@@ -108,6 +108,9 @@ void keeper_view_close(struct keeper_view *w); /* NULL is fine */
 typedef int keeper_each_pack(void *arg, const char *name, uint64_t len, struct err *e);
 MUST_CHECK int keeper_view_packs(struct keeper_view *w, keeper_each_pack *each, void *arg,
                                  struct err *e);
+/* "packs/3f/3f2a…": the id; false for other names. */
+bool keeper_pack_id(const char *name, uint8_t id_out[ID_BYTES]);
+#define KEEPER_PACK_HEADER 64u /* bytes at the beginning of a pack that are its header */
 /* Where the footer begins: before it, who may only add may read the header alone.
  * ERR_NOT_FOUND for a pack that is not in the view. */
 MUST_CHECK int keeper_view_footer(struct keeper_view *w, const uint8_t id[ID_BYTES],

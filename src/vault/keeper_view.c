@@ -8,6 +8,13 @@
 
 #include <string.h>
 
+_Static_assert(KEEPER_PACK_HEADER == PACK_HEADER_BYTES, "as the format has it");
+
+bool keeper_pack_id(const char *name, uint8_t id_out[ID_BYTES])
+{
+    return pack_name_decode(name, id_out);
+}
+
 struct keeper_view {
     struct vault *vault;
     struct scope *scope;

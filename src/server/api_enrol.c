@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Becoming known: the authority's certificate, a token for a certificate, renewal, oneself.
+ *
+ * X5 A token is used up, durably, before what it is good for exists.
+ */
+#include "server/api.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void api_authority(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    const struct buf *pem = &q->server->installation.authority_pem;
+    (void)in, (void)body, (void)len;
+    http_respond(q->http, 200, WIRE_PEM, pem->data, pem->len - 1);
+}
+
+void api_server(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    CLEANUP(buf_done) struct buf key = {.max = 4096};
+    const struct installation *i = &q->server->installation;
+    struct note_key log = {0};
+    (void)in, (void)body, (void)len;
+    (void)snprintf(log.name, sizeof log.name, "%s", i->origin);
+    memcpy(log.public_key, i->log_key.public_key, SIGN_PUBLIC_BYTES);
+    if (note_key_text(&log, false, &key, NULL))
+        key.len = 0;
+    buf_put_u8(&key, 0);
+    answer_json(q, 200,
+                json_pack("{s:s, s:[i], s:s, s:o}", "name",
+                          q->server->options.name ? q->server->options.name : "abri", "api",
+                          WIRE_API, "log_key", key.failed ? "" : (char *)key.data, "time",
+                          json_time(clock_realtime_ns())));
+}
+
+/* ---- tokens ------------------------------------------------------------------------------- */
+
+void token_id(const uint8_t secret[WIRE_SECRET_BYTES], uint8_t out[EVENT_ID_BYTES])
+{
+    static const char context[] = "abri token";
+    uint8_t hash[HASH_BYTES];
+    hash_two(context, sizeof context, secret, WIRE_SECRET_BYTES, hash);
+    memcpy(out, hash, EVENT_ID_BYTES);
+}
+
+static const char *check_token(struct request *q, const struct wire_token *t,
+                               struct catalog_token *out)
+{
+    uint8_t id[EVENT_ID_BYTES];
+    struct catalog_tenant tenant;
+    token_id(t->secret, id);
+    if (catalog_token(q->server->catalog, id, out, NULL) || out->cancelled_ns)
+        return "token_unknown";
+    if (out->used_ns)
+        return "token_used";
+    if (clock_realtime_ns() > out->until_ns)
+        return "token_expired";
+    if (!bytes_are_zero(out->tenant, EVENT_ID_BYTES) &&
+        (catalog_tenant(q->server->catalog, out->tenant, &tenant, NULL) || tenant.closed_ns))
+        return "tenant_closed";
+    return NULL;
+}
+
+static void refuse_token(struct request *q, const char *code)
+{
+    const char *text = strcmp(code, "token_used") == 0
+                           ? "this token was used already: each is good once. Ask for another"
+                       : strcmp(code, "token_expired") == 0
+                           ? "this token has expired: ask for another"
+                       : strcmp(code, "tenant_closed") == 0
+                           ? "the tenant of this token was closed"
+                           : "this server does not know that token";
+    answer_refuse(q, code, "%s", text);
+}
+
+/* ---- certificates ---------------------------------------------------------------------------- */
+
+static unsigned days(const struct server *s)
+{
+    return s->options.certificate_days ? s->options.certificate_days : 30;
+}
+
+static int certify(struct request *q, const struct catalog_identity *who, const char *request,
+                   struct buf *pem, struct err *e)
+{
+    struct server *s = q->server;
+    char uri[PKI_URI_MAX], hex[2 * EVENT_ID_BYTES + 1];
+    struct pki_identity c;
+    struct event ev = {.kind = EVENT_CERTIFICATE_ISSUE};
+    hex_encode(who->id, EVENT_ID_BYTES, hex);
+    (void)snprintf(uri, sizeof uri, "abri:%s:%s",
+                   who->type == IDENTITY_MACHINE ? "machine" : "person", hex);
+    if (pki_certify(s->installation.authority, request, uri, days(s), clock_realtime_ns(), pem, &c,
+                    e))
+        return -1;
+    memcpy(ev.by, who->id, EVENT_ID_BYTES);
+    memcpy(ev.id, who->id, EVENT_ID_BYTES);
+    memcpy(ev.serial, c.serial, PKI_SERIAL_BYTES);
+    memcpy(ev.pin, c.key_pin, PKI_PIN_BYTES);
+    ev.until_ns = c.not_after_ns;
+    buf_put_u8(pem, 0);
+    return buf_check(pem, "a certificate", e) ? -1 : server_record(s, &ev, NULL, e);
+}
+
+/* ---- enrolment ---------------------------------------------------------------------------------- */
+
+struct newcomer {
+    struct catalog_token token;
+    struct catalog_identity who;
+    const char *name, *request;
+};
+
+static int record_identity(struct server *s, const struct newcomer *n, struct err *e)
+{
+    struct event ev = {.kind = EVENT_IDENTITY_CREATE, .type = n->token.type, .name = n->name,
+                       .restore = n->token.restore};
+    memcpy(ev.by, n->token.by, EVENT_ID_BYTES);
+    memcpy(ev.id, n->who.id, EVENT_ID_BYTES);
+    memcpy(ev.tenant, n->token.tenant, EVENT_ID_BYTES);
+    if (server_record(s, &ev, NULL, e))
+        return -1;
+    if (n->token.type != IDENTITY_PERSON)
+        return 0;
+    struct event role = {.kind = EVENT_ROLE_GIVE, .role = n->token.role};
+    memcpy(role.by, n->token.by, EVENT_ID_BYTES);
+    memcpy(role.id, n->who.id, EVENT_ID_BYTES);
+    memcpy(role.tenant, n->token.tenant, EVENT_ID_BYTES);
+    return server_record(s, &role, NULL, e);
+}
+
+/* A machine that enrols again stays itself; its tombstone stays, too (X4). */
+static int choose_identity(struct request *q, struct newcomer *n, struct err *e)
+{
+    struct server *s = q->server;
+    if (bytes_are_zero(n->token.id, EVENT_ID_BYTES)) {
+        if (api_random(n->who.id, EVENT_ID_BYTES, e))
+            return -1;
+        n->who.type = n->token.type;
+        n->who.restore = n->token.restore;
+        return 0;
+    }
+    if (catalog_identity(s->catalog, n->token.id, &n->who, e))
+        return -1;
+    return n->who.revoked_ns ? err_set(e, ERR_REFUSED, "this machine was revoked: nothing brings it back")
+                             : 0;
+}
+
+/* X5 */
+static int use_token(struct request *q, struct newcomer *n, struct err *e)
+{
+    struct event ev = {.kind = EVENT_TOKEN_USE};
+    bool again = !bytes_are_zero(n->token.id, EVENT_ID_BYTES);
+    if (choose_identity(q, n, e))
+        return -1;
+    memcpy(ev.by, n->who.id, EVENT_ID_BYTES);
+    memcpy(ev.id, n->who.id, EVENT_ID_BYTES);
+    memcpy(ev.token, n->token.token, EVENT_ID_BYTES);
+    if (server_record(q->server, &ev, NULL, e))
+        return -1;
+    return again ? 0 : record_identity(q->server, n, e);
+}
+
+static json_t *describe(struct server *s, const struct catalog_identity *who)
+{
+    struct catalog_tenant tenant = {0};
+    bool of_tenant = !bytes_are_zero(who->tenant, EVENT_ID_BYTES) &&
+                     catalog_tenant(s->catalog, who->tenant, &tenant, NULL) == 0;
+    return json_pack("{s:o, s:s, s:s, s:s, s:b}", "id", json_id(who->id, EVENT_ID_BYTES), "type",
+                     who->type == IDENTITY_MACHINE ? "machine" : "person", "name", who->name,
+                     "tenant", of_tenant ? tenant.name : "", "restore", who->restore);
+}
+
+static void welcome(struct request *q, struct newcomer *n, const struct buf *certificate)
+{
+    struct server *s = q->server;
+    json_t *o = catalog_identity(s->catalog, n->who.id, &n->who, NULL) ? NULL : describe(s, &n->who);
+    if (o) {
+        (void)json_object_set_new(o, "certificate", json_string((const char *)certificate->data));
+        (void)json_object_set_new(o, "shared", json_boolean(n->token.shared));
+        if (!bytes_are_zero(n->token.vault, UID_BYTES))
+            (void)json_object_set_new(o, "vault", json_id(n->token.vault, UID_BYTES));
+    }
+    answer_json(q, 201, o);
+}
+
+void api_enrol(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    struct server *s = q->server;
+    struct wire_token token;
+    struct newcomer n = {.name = take_name(in, "name")};
+    CLEANUP(buf_done) struct buf certificate = {.max = PKI_PEM_MAX};
+    struct err why = ERR_INIT;
+    const char *text = json_string_value(json_object_get(in, "token"));
+    (void)body, (void)len;
+    n.request = json_string_value(json_object_get(in, "request"));
+    if (!text || !n.request || !n.name || !*n.name || wire_token_parse(text, &token, &why)) {
+        if (why.cls == ERR_UNSET)
+            (void)err_set(&why, ERR_USAGE, "a token, a request for a certificate and a name are needed");
+        answer_error(q, "usage", &why);
+        return;
+    }
+    (void)pthread_mutex_lock(&s->decide);
+    const char *code = check_token(q, &token, &n.token);
+    int rc = code ? -1 : use_token(q, &n, &why);
+    (void)pthread_mutex_unlock(&s->decide);
+    explicit_bzero(&token, sizeof token);
+    if (code)
+        refuse_token(q, code);
+    else if (rc || certify(q, &n.who, n.request, &certificate, &why))
+        answer_fail(q, &why);
+    else
+        welcome(q, &n, &certificate);
+}
+
+/* ---- oneself ---------------------------------------------------------------------------------------- */
+
+void api_renew(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    CLEANUP(buf_done) struct buf certificate = {.max = PKI_PEM_MAX};
+    const char *request = json_string_value(json_object_get(in, "request"));
+    struct err why = ERR_INIT;
+    (void)body, (void)len;
+    if (!request)
+        (void)err_set(&why, ERR_USAGE, "a request for a certificate is needed");
+    if (!request || certify(q, &q->caller.identity, request, &certificate, &why))
+        answer_fail(q, &why);
+    else
+        answer_json(q, 201, json_pack("{s:s}", "certificate", (char *)certificate.data));
+}
+
+void api_self(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    struct server *s = q->server;
+    const struct catalog_identity *who = &q->caller.identity;
+    struct catalog_vault vault;
+    json_t *o = describe(s, who), *roles = json_array();
+    (void)in, (void)body, (void)len;
+    for (int r = ROLE_OWNER; r < ROLE_COUNT; r++)
+        if (caller_may(s, &q->caller, R(r), who->tenant))
+            (void)json_array_append_new(roles, json_string(role_name((enum role)r)));
+    if (o) {
+        (void)json_object_set_new(o, "roles", roles);
+        (void)json_object_set_new(o, "certificate_until", json_time(who->certificate_until_ns));
+        if (who->type == IDENTITY_MACHINE && catalog_vault_of(s->catalog, who->id, &vault, NULL) == 0)
+            (void)json_object_set_new(o, "vault", json_id(vault.vault, UID_BYTES));
+    } else {
+        json_decref(roles);
+    }
+    answer_json(q, 200, o);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Grants: the right to read a vault, for one identity and a time. The content stays sealed; who reads still needs the
+ * recovery key.
+ *
+ * A10 A grant is for the same tenant's machine or person, or for one of the installation; it ends by itself.
+ */
+#include "server/api.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+#define HOURS_MAX (24 * 30)
+#define GRANTERS                                                                                   \
+    (R(ROLE_OWNER) | R(ROLE_SECURITY_OFFICER) | R(ROLE_OPERATOR) | R(ROLE_TENANT_ADMIN) |          \
+     R(ROLE_TENANT_RESTORER))
+
+static json_t *describe(const struct catalog_grant *g)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "grant", json_id(g->grant, EVENT_ID_BYTES),
+                     "vault", json_id(g->vault, UID_BYTES), "to", json_id(g->id, EVENT_ID_BYTES),
+                     "created", json_time(g->created_ns), "until", json_time(g->until_ns), "ended",
+                     json_time(g->ended_ns), "reason", g->text);
+}
+
+static int add(void *arg, const struct catalog_grant *g, struct err *e)
+{
+    struct listing *l = arg;
+    struct catalog_vault v;
+    if (catalog_vault(l->q->server->catalog, g->vault, &v, NULL) || !listing_shows(l, v.tenant))
+        return 0;
+    return json_array_append_new(l->array, describe(g)) ? err_no_memory(e, "a list") : 0;
+}
+
+void api_grants(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    struct listing l = {.q = q};
+    struct err why = ERR_INIT;
+    (void)in, (void)body, (void)len;
+    if (listing_begin(&l) == 0)
+        listing_end(&l, "grants", catalog_list_grant(q->server->catalog, NULL, add, &l, &why), &why);
+}
+
+/* A10 */
+static int check(struct request *q, const struct event *ev, struct err *e)
+{
+    struct catalog_vault v;
+    struct catalog_identity to;
+    if (catalog_vault(q->server->catalog, ev->vault, &v, NULL) ||
+        !caller_may(q->server, &q->caller, GRANTERS, v.tenant))
+        return err_set(e, ERR_NOT_FOUND, "there is no such vault for you");
+    if (catalog_identity(q->server->catalog, ev->id, &to, NULL) || to.revoked_ns ||
+        !(bytes_are_zero(to.tenant, EVENT_ID_BYTES) ||
+          memcmp(to.tenant, v.tenant, EVENT_ID_BYTES) == 0))
+        return err_set(e, ERR_NOT_FOUND, "there is nobody of that id to whom this vault could be granted");
+    return 0;
+}
+
+void api_grant_create(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    struct event ev = {.kind = EVENT_GRANT_CREATE, .text = take_name(in, "reason")};
+    struct err why = ERR_INIT;
+    json_int_t hours = json_integer_value(json_object_get(in, "hours"));
+    (void)body, (void)len;
+    if (!take_id(in, "vault", ev.vault, UID_BYTES) || !take_id(in, "to", ev.id, EVENT_ID_BYTES) ||
+        !ev.text || !*ev.text || hours < 1 || hours > HOURS_MAX)
+        (void)err_set(&why, ERR_USAGE, "a grant needs a vault, to whom, a reason, and 1 to %d hours", HOURS_MAX);
+    if (why.cls || check(q, &ev, &why) || api_random(ev.grant, EVENT_ID_BYTES, &why)) {
+        if (why.cls == ERR_NOT_FOUND)
+            answer_not_found(q);
+        else
+            answer_fail(q, &why);
+        return;
+    }
+    ev.until_ns = clock_realtime_ns() + hours * 3600 * NS_PER_S;
+    memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
+    if (server_record(q->server, &ev, NULL, &why))
+        answer_fail(q, &why);
+    else
+        answer_json(q, 201, json_pack("{s:o, s:o}", "grant", json_id(ev.grant, EVENT_ID_BYTES),
+                                      "until", json_time(ev.until_ns)));
+}
+
+struct seeking {
+    const uint8_t *id;
+    struct catalog_grant found;
+};
+
+static int seek(void *arg, const struct catalog_grant *g, struct err *e)
+{
+    struct seeking *n = arg;
+    (void)e;
+    if (memcmp(g->grant, n->id, EVENT_ID_BYTES) != 0)
+        return 0;
+    n->found = *g;
+    return 1;
+}
+
+void api_grant_end(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    struct seeking n = {.id = q->ids[0]};
+    struct catalog_vault v;
+    struct event ev = {.kind = EVENT_GRANT_END};
+    struct err why = ERR_INIT;
+    (void)in, (void)body, (void)len;
+    if (catalog_list_grant(q->server->catalog, NULL, seek, &n, &why) != 1 ||
+        catalog_vault(q->server->catalog, n.found.vault, &v, NULL) ||
+        !caller_may(q->server, &q->caller, GRANTERS, v.tenant)) {
+        answer_not_found(q);
+        return;
+    }
+    memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
+    memcpy(ev.grant, n.found.grant, EVENT_ID_BYTES);
+    if (server_record(q->server, &ev, NULL, &why))
+        answer_fail(q, &why);
+    else
+        answer_json(q, 200, json_object());
+}

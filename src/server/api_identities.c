@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Machines and people: listing them, revoking them for ever, giving and taking roles. */
+#include "server/api.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+static json_t *describe(const struct catalog_identity *i)
+{
+    return json_pack("{s:o, s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "id",
+                     json_id(i->id, EVENT_ID_BYTES), "type",
+                     i->type == IDENTITY_MACHINE ? "machine" : "person", "name", i->name, "tenant",
+                     json_id(i->tenant, EVENT_ID_BYTES), "restore", i->restore, "created",
+                     json_time(i->created_ns), "revoked", json_time(i->revoked_ns),
+                     "certificate_until", json_time(i->certificate_until_ns), "seen",
+                     json_time(i->seen_ns), "last_snapshot", json_time(i->snapshot_ns));
+}
+
+static int add(void *arg, const struct catalog_identity *i, struct err *e)
+{
+    struct listing *l = arg;
+    if (!listing_shows(l, i->tenant))
+        return 0;
+    return json_array_append_new(l->array, describe(i)) ? err_no_memory(e, "a list") : 0;
+}
+
+void api_identities(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    struct listing l = {.q = q};
+    struct err why = ERR_INIT;
+    (void)in, (void)body, (void)len;
+    if (listing_begin(&l) == 0)
+        listing_end(&l, "identities",
+                    catalog_list_identity(q->server->catalog, NULL, add, &l, &why), &why);
+}
+
+/* One that the caller looks after, or himself. */
+static int find(struct request *q, struct catalog_identity *out)
+{
+    struct listing l = {.q = q};
+    if (listing_begin(&l))
+        return -1;
+    json_decref(l.array);
+    bool self = memcmp(q->ids[0], q->caller.identity.id, EVENT_ID_BYTES) == 0;
+    if (catalog_identity(q->server->catalog, q->ids[0], out, NULL) ||
+        !(self || listing_shows(&l, out->tenant))) {
+        answer_not_found(q);
+        return -1;
+    }
+    return 0;
+}
+
+void api_identity(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    struct catalog_identity i;
+    (void)in, (void)body, (void)len;
+    if (find(q, &i) == 0)
+        answer_json(q, 200, describe(&i));
+}
+
+/* ---- revoking -------------------------------------------------------------------------------- */
+
+static bool is_of(void *arg, const struct http_peer *p)
+{
+    struct pki_identity c;
+    char hex[2 * EVENT_ID_BYTES + 1];
+    hex_encode(arg, EVENT_ID_BYTES, hex);
+    return p->certificate && pki_read(p->certificate, p->certificate_len, &c, NULL) == 0 &&
+           strstr(c.uri, hex) != NULL;
+}
+
+static bool may_revoke(struct request *q, const struct catalog_identity *i)
+{
+    static const uint8_t none[EVENT_ID_BYTES];
+    bool of_installation = bytes_are_zero(i->tenant, EVENT_ID_BYTES);
+    return of_installation
+               ? caller_may(q->server, &q->caller, R(ROLE_OWNER) | R(ROLE_SECURITY_OFFICER), none)
+               : caller_may(q->server, &q->caller,
+                            R(ROLE_OWNER) | R(ROLE_SECURITY_OFFICER) | R(ROLE_OPERATOR) |
+                                R(ROLE_TENANT_ADMIN),
+                            i->tenant);
+}
+
+void api_identity_revoke(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    struct catalog_identity i;
+    struct event ev = {.kind = EVENT_IDENTITY_REVOKE, .text = take_name(in, "reason")};
+    struct err why = ERR_INIT;
+    (void)body, (void)len;
+    if (find(q, &i))
+        return;
+    if (!may_revoke(q, &i)) {
+        answer_refuse(q, "forbidden", "this identity may not revoke that one");
+        return;
+    }
+    memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
+    memcpy(ev.id, i.id, EVENT_ID_BYTES);
+    if (!ev.text || !*ev.text)
+        (void)err_set(&why, ERR_USAGE, "why? A reason is needed");
+    if (why.cls || server_record(q->server, &ev, NULL, &why)) {
+        answer_fail(q, &why);
+        return;
+    }
+    answer_json(q, 200, json_object());
+    http_server_drop(q->server->http, is_of, i.id);
+}
+
+/* ---- roles -------------------------------------------------------------------------------------- */
+
+static int change_role(struct request *q, const json_t *in, enum event_kind kind, struct err *e)
+{
+    struct catalog_identity i;
+    struct event ev = {.kind = kind};
+    const char *role = json_string_value(json_object_get(in, "role"));
+    if (catalog_identity(q->server->catalog, q->ids[0], &i, e))
+        return -1;
+    ev.role = role ? role_of_name(role) : ROLE_UNSET;
+    if (i.type != IDENTITY_PERSON || ev.role == ROLE_UNSET || ev.role == ROLE_WRITER)
+        return err_set(e, ERR_USAGE, "a person can have a role: owner, security-officer, operator, auditor, "
+                                     "tenant-admin or tenant-restorer");
+    bool of_tenant = ev.role == ROLE_TENANT_ADMIN || ev.role == ROLE_TENANT_RESTORER;
+    if (of_tenant == bytes_are_zero(i.tenant, EVENT_ID_BYTES))
+        return err_set(e, ERR_USAGE, "that role does not go with this person's tenant");
+    memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
+    memcpy(ev.id, i.id, EVENT_ID_BYTES);
+    memcpy(ev.tenant, i.tenant, EVENT_ID_BYTES);
+    return server_record(q->server, &ev, NULL, e);
+}
+
+static void role_call(struct request *q, const json_t *in, enum event_kind kind)
+{
+    struct err why = ERR_INIT;
+    if (change_role(q, in, kind, &why) == 0)
+        answer_json(q, 200, json_object());
+    else if (why.cls == ERR_NOT_FOUND)
+        answer_not_found(q);
+    else
+        answer_fail(q, &why);
+}
+
+void api_role_give(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    (void)body, (void)len;
+    role_call(q, in, EVENT_ROLE_GIVE);
+}
+
+void api_role_take(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    (void)body, (void)len;
+    role_call(q, in, EVENT_ROLE_TAKE);
+}

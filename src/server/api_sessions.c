@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A writer's session over the wire: its key, its packs, its snapshot.
+ *
+ * A6 Who adds is the machine of the certificate, in a vault in which it has a writer; that writer's
+ *    name is looked up, never taken from the request.
+ */
+#include "server/api.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+/* Ids of a path: vault, session, pack. */
+static int admit_writer(struct request *q, struct vault_access *a)
+{
+    if (access_to_vault(q, q->ids[0], a))
+        return -1;
+    if (a->rights & WIRE_RIGHT_ADD)
+        return 0;
+    answer_refuse(q, "forbidden", "this identity may not add to that vault");
+    return -1;
+}
+
+void api_session_put(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    struct server *s = q->server;
+    struct vault_access a;
+    struct vault_entry *v = NULL;
+    struct err why = ERR_INIT;
+    uint8_t session[UID_BYTES];
+    (void)in;
+    if (admit_writer(q, &a))
+        return;
+    if (vaults_take(s, q->ids[0], &v, &why)) {
+        answer_fail(q, &why);
+        return;
+    }
+    (void)pthread_mutex_lock(&v->lock);
+    int rc = keeper_put_session(v->vault, a.writer, body, len, session, &why);
+    (void)pthread_mutex_unlock(&v->lock);
+    vaults_give(s, v);
+    if (!rc && memcmp(session, q->ids[1], UID_BYTES) != 0)
+        rc = err_set(&why, ERR_USAGE, "the session's key is of another session than the path says");
+    if (rc)
+        answer_fail(q, &why);
+    else
+        answer_empty(q, 201);
+}
+
+static int take_session(struct request *q, const struct vault_access *a,
+                        struct server_session **out, struct err *e)
+{
+    bool begun = false;
+    if (sessions_take(q->server, q->ids[0], q->ids[1], a->writer, q->caller.identity.id, out,
+                      &begun, e))
+        return -1;
+    if (!begun)
+        return 0;
+    struct event ev = {.kind = EVENT_SESSION_BEGIN};
+    memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
+    memcpy(ev.id, q->caller.identity.id, EVENT_ID_BYTES);
+    memcpy(ev.vault, q->ids[0], UID_BYTES);
+    memcpy(ev.session, q->ids[1], UID_BYTES);
+    memcpy(ev.writer, a->writer, UID_BYTES);
+    if (server_record(q->server, &ev, NULL, e) == 0)
+        return 0;
+    sessions_give(q->server, *out);
+    return -1;
+}
+
+void api_session_begin(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    struct vault_access a;
+    struct server_session *n = NULL;
+    struct err why = ERR_INIT;
+    (void)in, (void)body, (void)len;
+    if (admit_writer(q, &a))
+        return;
+    if (take_session(q, &a, &n, &why)) {
+        answer_fail(q, &why);
+        return;
+    }
+    sessions_give(q->server, n);
+    answer_json(q, 200, json_object());
+}
+
+void api_session_end(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    struct vault_access a;
+    (void)in, (void)body, (void)len;
+    if (admit_writer(q, &a))
+        return;
+    sessions_end(q->server, q->ids[0], q->ids[1], a.writer);
+    answer_json(q, 200, json_object());
+}
+
+/* ---- packs: as they come ------------------------------------------------------------------- */
+
+struct upload {
+    struct server_session *session;
+    struct arrival *arrival;
+};
+
+static void upload_free(struct request *q)
+{
+    struct upload *u = q->state;
+    if (!u)
+        return;
+    arrival_abort(u->arrival);
+    sessions_give(q->server, u->session);
+    mem_free(u);
+    q->state = NULL;
+}
+
+/* ERR_EXISTS: it is here; nothing need be sent. */
+static int open_arrival(struct request *q, struct upload *u, const struct vault_access *a,
+                        struct err *e)
+{
+    int64_t len = http_content_length(q->http);
+    struct arrival_params p = {.len = len < 0 ? 0 : (uint64_t)len};
+    memcpy(p.writer, a->writer, UID_BYTES);
+    memcpy(p.session, q->ids[1], UID_BYTES);
+    memcpy(p.id, q->ids[2], ID_BYTES);
+    if (len < 0)
+        return err_set(e, ERR_USAGE, "a pack must say how long it is");
+    if (take_session(q, a, &u->session, e))
+        return -1;
+    return arrival_begin(u->session->entry->vault, &p, &u->arrival, e);
+}
+
+static void answer_arrived(struct request *q, const struct err *why)
+{
+    if (why->cls == ERR_EXISTS)
+        answer_empty(q, 200);
+    else
+        answer_fail(q, why);
+}
+
+/* 0: go on; -1: answered, and whatever still comes is dropped. */
+static int upload_begin(struct request *q)
+{
+    q->refused = true;
+    struct vault_access a;
+    struct err why = ERR_INIT;
+    if (call_admit(q) || admit_writer(q, &a))
+        return -1;
+    struct upload *u = q->state = mem_zalloc(sizeof *u);
+    if (u && open_arrival(q, u, &a, &why) == 0) {
+        q->refused = false;
+        return 0;
+    }
+    if (!u)
+        (void)err_no_memory(&why, "an upload");
+    upload_free(q);
+    answer_arrived(q, &why);
+    return -1;
+}
+
+static void pack_piece(void *arg, struct http_request *r, const uint8_t *p, size_t len)
+{
+    struct request *q = http_user(r);
+    struct err why = ERR_INIT;
+    (void)arg;
+    if (q->refused || (!q->state && upload_begin(q)))
+        return;
+    struct upload *u = q->state;
+    if (arrival_take(u->arrival, p, len, &why)) {
+        q->refused = true;
+        upload_free(q);
+        answer_fail(q, &why);
+    }
+}
+
+static void pack_end(void *arg, struct http_request *r)
+{
+    struct request *q = http_user(r);
+    struct err why = ERR_INIT;
+    (void)arg;
+    if (q->refused || (!q->state && upload_begin(q)))
+        return;
+    struct upload *u = q->state;
+    int rc = arrival_end(TAKE(u->arrival), &why);
+    upload_free(q);
+    if (rc)
+        answer_arrived(q, &why);
+    else
+        answer_empty(q, 201);
+}
+
+static void pack_abort(void *arg, struct http_request *r)
+{
+    struct request *q = http_user(r);
+    (void)arg;
+    upload_free(q);
+}
+
+const struct http_sink pack_sink = {pack_piece, pack_end, pack_abort};
+
+/* ---- the snapshot ------------------------------------------------------------------------------ */
+
+static int record_snapshot(struct request *q, const struct vault_access *a,
+                           const struct keeper_receipt *got, uint64_t *index, struct err *e)
+{
+    struct event ev = {.kind = EVENT_SNAPSHOT, .sequence = got->seq, .received_ns = got->received_ns,
+                       .bytes = got->added_bytes, .files = got->files,
+                       .text = q->caller.identity.name};
+    memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
+    memcpy(ev.id, q->caller.identity.id, EVENT_ID_BYTES);
+    memcpy(ev.vault, q->ids[0], UID_BYTES);
+    memcpy(ev.session, q->ids[1], UID_BYTES);
+    memcpy(ev.writer, a->writer, UID_BYTES);
+    memcpy(ev.snapshot, got->id, ID_BYTES);
+    return server_record(q->server, &ev, index, e);
+}
+
+static int receive(struct request *q, const struct vault_access *a, const uint8_t *body, size_t len,
+                   struct keeper_receipt *got, struct err *e)
+{
+    const uint8_t *w, *refs;
+    size_t w_len, refs_len;
+    struct server_session *n = NULL;
+    if (wire_snapshot_take(body, len, &w, &w_len, &refs, &refs_len, e) || take_session(q, a, &n, e))
+        return -1;
+    (void)pthread_mutex_lock(&n->entry->lock);
+    int rc = keeper_receive(n->keeper, w, w_len, refs, refs_len, got, e);
+    (void)pthread_mutex_unlock(&n->entry->lock);
+    sessions_give(q->server, n);
+    return rc;
+}
+
+void api_snapshot(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    struct vault_access a;
+    struct keeper_receipt got;
+    struct err why = ERR_INIT;
+    uint64_t index = 0;
+    (void)in;
+    if (admit_writer(q, &a))
+        return;
+    /* One that is here already may still be missing in the log: then it is entered now. */
+    if (receive(q, &a, body, len, &got, &why) || record_snapshot(q, &a, &got, &index, &why)) {
+        answer_fail(q, &why);
+        return;
+    }
+    answer_json(q, 201,
+                json_pack("{s:o, s:I, s:o, s:I}", "snapshot", json_id(got.id, ID_BYTES), "sequence",
+                          (json_int_t)got.seq, "received", json_time(got.received_ns), "log",
+                          (json_int_t)index));
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events go into the log, and from there into the catalogue.
+ *
+ * B1 Nothing is true before its entry is durable: the log first, the catalogue behind it.
+ * B2 The catalogue sees entries in the order of the log. Appends of several threads share a
+ *    sync; each then waits for its turn.
+ * B3 If the catalogue cannot follow, nothing more is recorded until a restart has made it anew.
+ */
+#include "server/server_internal.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define REPLAY_BATCH 4096u
+
+static int encode(struct event *ev, struct buf *out, struct err *e)
+{
+    ev->time_ns = clock_realtime_ns();
+    out->max = TLOG_ENTRY_MAX;
+    return event_encode(ev, out, e);
+}
+
+/* B2 */
+static int apply_in_turn(struct server *s, uint64_t index, const struct event *ev, struct err *e)
+{
+    struct recording *r = &s->recording;
+    (void)pthread_mutex_lock(&r->lock);
+    while (r->next != index && !r->failed)
+        (void)pthread_cond_wait(&r->turn, &r->lock);
+    int rc = r->failed ? err_set(e, ERR_IO, "the catalogue does not follow the log: restart abrid")
+                       : catalog_apply(s->catalog, index, ev, e);
+    if (rc)
+        r->failed = true; /* B3 */
+    else
+        r->next = index + 1;
+    (void)pthread_cond_broadcast(&r->turn);
+    (void)pthread_mutex_unlock(&r->lock);
+    return rc;
+}
+
+int server_record(struct server *s, struct event *ev, uint64_t *index_out, struct err *e)
+{
+    CLEANUP(buf_done) struct buf entry = {0};
+    uint64_t index;
+    if (encode(ev, &entry, e) || tlog_append(s->log, entry.data, entry.len, &index, e) ||
+        apply_in_turn(s, index, ev, e))
+        return -1;
+    if (index_out)
+        *index_out = index;
+    return 0;
+}
+
+/* ---- replay ---------------------------------------------------------------------------------- */
+
+static int replay_one(void *arg, uint64_t index, const uint8_t *entry, size_t len, struct err *e)
+{
+    struct server *s = arg;
+    struct event ev;
+    if (event_decode(entry, len, &ev, e))
+        return err_wrap(e, "entry %llu of the log", (unsigned long long)index);
+    int rc = catalog_apply(s->catalog, index, &ev, e);
+    event_done(&ev);
+    return rc;
+}
+
+static int replay_batch(struct server *s, uint64_t from, uint64_t to, struct err *e)
+{
+    uint8_t root[MERKLE_BYTES];
+    if (tlog_root(s->log, to, root, e) || catalog_begin(s->catalog, e))
+        return -1;
+    if (tlog_scan(s->log, from, to, replay_one, s, e))
+        return -1; /* what was not committed is gone when it is closed */
+    return catalog_commit(s->catalog, root, e);
+}
+
+/* Entry by entry, from where the catalogue is. */
+int server_replay(struct server *s, bool fresh, struct err *e)
+{
+    uint64_t at, size = tlog_size(s->log);
+    uint8_t root[MERKLE_BYTES];
+    if (catalog_position(s->catalog, &at, root, e))
+        return -1;
+    if (at > size)
+        return err_set(e, ERR_DAMAGED,
+                       "the catalogue has seen %llu entries, the log has %llu: entries of the log are "
+                       "missing. Restore the log, or remove catalog.sqlite if you accept that",
+                       (unsigned long long)at, (unsigned long long)size);
+    if (fresh && size > 1)
+        server_tell(s, "the catalogue is made anew from %llu entries of the log",
+                    (unsigned long long)size);
+    while (at < size) {
+        uint64_t to = size - at > REPLAY_BATCH ? at + REPLAY_BATCH : size;
+        if (replay_batch(s, at, to, e))
+            return -1;
+        at = to;
+    }
+    s->recording.next = size;
+    return 0;
+}

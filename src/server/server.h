@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server: many vaults behind one address, for machines and people that are told apart, by a
+ * keeper that can open nothing. Tenants, identities and their roles, tokens, vaults, sessions, the log of all
+ * that happens, the API over HTTP/2. What it is made of and why: docs/decisions/0016; calls and who may
+ * make them: calls.c and docs/api/.
+ *
+ * Everything lies below one directory, the root:
+ *
+ *     authority.pem  authority.key   the installation's certificate authority
+ *     server.pem     server.key      the server's own certificate
+ *     log.key                        signs checkpoints of the log
+ *     log/                           what happened (tlog)
+ *     vaults/<id>/                   a vault each
+ *     pending/<id>/                  vaults that are being made
+ *     catalog.sqlite                 what follows from log and vaults: can be deleted
+ *
+ * Threads: its own. The functions here belong to one thread.
+ */
+#ifndef ABRI_SERVER_SERVER_H
+#define ABRI_SERVER_SERVER_H
+
+#include "base/err.h"
+#include "http/http.h"
+#include "wire/wire.h"
+
+#include <stdbool.h>
+
+struct server;
+
+struct server_options {
+    const char *root;
+    const char *name;               /* of the installation, for people; NULL: "abri" */
+    const char *const *names;       /* DNS names and addresses for the certificate, beside "abrid" */
+    size_t name_count;
+    const struct http_listener *listeners;
+    size_t listener_count;
+    unsigned loops, workers;        /* 0: by the number of processors */
+    struct http_limits limits;
+    unsigned certificate_days;      /* of machines and people; 0: 30 */
+    /* One line for the operator; NULL: nobody hears. From any thread. */
+    void (*tell)(void *arg, const char *line);
+    void *arg;
+};
+
+/* Makes an installation in a directory that is new or empty: authority, keys, log.
+ * ERR_EXISTS if there is one. */
+MUST_CHECK int server_init(const char *root, const char *name, struct err *e);
+bool server_exists(const char *root);
+/* Reads what is there, brings the catalogue up to date, serves. ERR_BUSY if another process has the root. */
+MUST_CHECK int server_start(const struct server_options *o, struct server **out, struct err *e);
+/* Finishes what is under way for at most `drain_ms`. NULL is fine. */
+void server_stop(struct server *s, unsigned drain_ms);
+
+/* Whether nobody has ever become owner. */
+bool server_is_new(struct server *s);
+/* A token for the first owner, good for an hour, replacing an earlier one. ERR_REFUSED if there has been an
+ * owner: then owners make tokens. */
+MUST_CHECK int server_bootstrap(struct server *s, char out[WIRE_TOKEN_TEXT], struct err *e);
+
+#endif
