@@ -6,7 +6,8 @@
  * Invariants
  *  1. Whoever posts from another thread also wakes; the loop looks at what was posted after it
  *     woke and before it sleeps, so that no post is slept over.
- *  2. A closed connection keeps its memory until the round is over.
+ *  2. A closed connection keeps its memory until the round is over; lists that live longer
+ *     (posts, `again`) hold references.
  *  3. The thread ends when it was asked to and has no connection left; what is posted
  *     afterwards (by workers that finish) is nobody's news and is dropped.
  */
@@ -72,6 +73,7 @@ void loop_again(struct connection *c)
     if (c->in_again)
         return;
     c->in_again = true;
+    connection_ref(c);
     c->again_next = c->loop->again;
     c->loop->again = c;
 }
@@ -108,6 +110,7 @@ static void take_again(struct loop *l)
         list = c->again_next;
         c->in_again = false;
         connection_turn(c, false, false);
+        connection_unref(c);
     }
 }
 
@@ -272,6 +275,7 @@ static void *loop_main(void *arg)
         accept_again(l);
         free_dead(l);
     }
+    take_again(l); /* closed ones, for their references */
     own_loop = NULL;
     return NULL;
 }

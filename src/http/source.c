@@ -145,7 +145,8 @@ void source_drop(struct http_request *r)
         piece_free(&c->server->pieces, x);
         answers_released(c, cap);
     }
-    if (r->have_source && r->source.free)
-        r->source.free(r->source.arg);
+    void (*release)(void *arg) = r->source.free;
+    if (r->have_source && release)
+        release(r->source.arg);
     r->have_source = false;
 }
