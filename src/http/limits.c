@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The limits where none are given, each with its reason. */
+#include "http/http_internal.h"
+
+static void default_u32(uint32_t *v, uint32_t otherwise)
+{
+    if (!*v)
+        *v = otherwise;
+}
+
+void limits_fill(struct http_limits *l)
+{
+    /* Twice the 2,000 agents of a large installation, each with more than one now and then;
+     * at some 25 KiB for an idle one that is 100 MiB. */
+    default_u32(&l->connections, 4096);
+    /* A customer behind one address: 250 machines with four connections each. */
+    default_u32(&l->connections_per_address, 1024);
+    /* RFC 9113 recommends no fewer than 100. */
+    default_u32(&l->streams, 100);
+    /* Names of objects and queries have some hundred bytes. */
+    default_u32(&l->path_bytes, 4096);
+    default_u32(&l->header_bytes, 32 << 10);
+    /* Three round trips of a satellite with losses fit many times. */
+    default_u32(&l->handshake_ms, 10 * 1000);
+    default_u32(&l->head_ms, 10 * 1000);
+    /* Long enough that a machine which reports each five minutes keeps its connection. */
+    default_u32(&l->idle_ms, 10 * 60 * 1000);
+    /* A link that loses everything for a minute is down. */
+    default_u32(&l->stall_ms, 60 * 1000);
+    /* What a fast peer sends while a disk syncs once: 4 MiB at 1 Gbit/s are 34 ms. */
+    if (!l->buffered_per_connection)
+        l->buffered_per_connection = (size_t)4 << 20;
+    /* A quarter of the 512 MiB that a server may take. */
+    if (!l->buffered_total)
+        l->buffered_total = (size_t)128 << 20;
+}
