@@ -29,7 +29,8 @@ struct merkle_edge {
 void merkle_edge_add(struct merkle_edge *t, const uint8_t leaf[static MERKLE_BYTES]);
 void merkle_edge_root(const struct merkle_edge *t, uint8_t out[static MERKLE_BYTES]);
 
-/* RFC 9162, 2.1.3.2: whether `leaf` is entry number `index` of the tree. `proof` is `count` hashes. */
+/* RFC 9162, 2.1.3.2: whether `leaf` is entry number `index` of the tree. `proof` is `count` hashes.
+ */
 bool merkle_verify_inclusion(const uint8_t leaf[static MERKLE_BYTES], uint64_t index, uint64_t size,
                              const uint8_t *proof, size_t count,
                              const uint8_t root[static MERKLE_BYTES]);

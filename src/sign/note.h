@@ -6,7 +6,8 @@
  *     <origin>\n<size>\n<root, base64>\n\n— <name> <base64 of key id ‖ signature>\n…
  *
  * Keys are Ed25519 and used for nothing else (no context is signed, C2SP has none). Text from
- * outside is at most NOTE_MAX bytes and NOTE_SIGNATURES_MAX signatures; unknown ones are passed over, as C2SP demands.
+ * outside is at most NOTE_MAX bytes and NOTE_SIGNATURES_MAX signatures; unknown ones are passed
+ * over, as C2SP demands.
  */
 #ifndef ABRI_SIGN_NOTE_H
 #define ABRI_SIGN_NOTE_H
@@ -23,9 +24,17 @@ struct note_key { /* who may have signed */
     char name[NOTE_NAME_MAX + 1];
     uint8_t public_key[SIGN_PUBLIC_BYTES];
 };
-/* "<name>+<key id, 8 hex>+<base64 of algorithm ‖ public key>": C2SP's form. `cosigner`: algorithm 4 instead of 1. */
-MUST_CHECK int note_key_text(const struct note_key *k, bool cosigner, struct buf *out, struct err *e);
-MUST_CHECK int note_key_parse(const char *text, struct note_key *out, bool *cosigner_out, struct err *e);
+/* "<name>+<key id, 8 hex>+<base64 of algorithm ‖ public key>": C2SP's form. ERR_USAGE if it is
+ * none. `cosigner`: algorithm 4 instead of 1. */
+MUST_CHECK int note_key_text(const struct note_key *k, bool cosigner, struct buf *out,
+                             struct err *e);
+MUST_CHECK int note_key_parse(const char *text, struct note_key *out, bool *cosigner_out,
+                              struct err *e);
+
+/* Demands a well-formed note of any text with a valid signature (algorithm 1) of `key`, in exactly
+ * one line. The text is the first `*text_len_out` bytes. ERR_DAMAGED. */
+MUST_CHECK int note_verify(const void *note, size_t len, const struct note_key *key,
+                           size_t *text_len_out, struct err *e);
 
 struct checkpoint {
     char origin[NOTE_NAME_MAX + 1];
@@ -36,8 +45,9 @@ struct checkpoint {
 /* Appends the whole note, signed by the log under the name `origin`. */
 MUST_CHECK int checkpoint_sign(const struct checkpoint *c, const struct sign_key *key,
                                struct buf *out, struct err *e);
-/* Reads a note and demands a valid signature of `log` (whose name is the origin). ERR_DAMAGED: not well
- * formed, or not signed. Every byte counts: anything changed is refused. */
+/* Reads a note and demands a valid signature of `log` (whose name is the origin). ERR_DAMAGED: not
+ * well formed, or not signed. Every byte of the text and of the log's own line counts: anything
+ * changed is refused; lines of others need only be well formed. */
 MUST_CHECK int checkpoint_verify(const void *text, size_t len, const struct note_key *log,
                                  struct checkpoint *out, struct err *e);
 /* Appends one line: a witness's cosignature over the note, at `time_s` (seconds since 1970). */
