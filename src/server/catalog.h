@@ -14,20 +14,26 @@
 struct catalog;
 
 /* Opens or makes it. One that is damaged, of another version, or not of the log with this `origin` is thrown away and made
- * anew (*fresh_out). `path` may be ":memory:". */
+ * anew; *fresh_out says whether it is empty. `path` may be ":memory:". ERR_BUSY if another process has it. */
 MUST_CHECK int catalog_open(const char *path, const char *origin, struct catalog **out,
                             bool *fresh_out, struct err *e);
-void catalog_close(struct catalog *c); /* NULL is fine */
+void catalog_close(struct catalog *c); /* NULL is fine; what was begun and not committed is forgotten */
 
-/* How many entries of the log it has seen, and the root of the tree over them as catalog_apply was told. */
+/* How many entries of the log are in it for good, and the root of the tree over them as it was told (zeros if none). */
 MUST_CHECK int catalog_position(struct catalog *c, uint64_t *size_out, uint8_t root_out[MERKLE_BYTES],
                                 struct err *e);
-/* The next event: entry number `index` (ERR_USAGE if it is not the next). What contradicts what is there (an
- * unknown tenant, a second use of a token) changes nothing but the position: the log says what was said, not that it was right. */
-MUST_CHECK int catalog_apply(struct catalog *c, uint64_t index, const struct event *ev, struct err *e);
-/* Several applies as one transaction (replay). */
+/* The next event: entry number `index` (ERR_USAGE if it is not the next), after which the log has this `root`
+ * (NULL between begin and commit only). What contradicts what is there (an unknown tenant, a second use of a
+ * token, an act of somebody revoked) changes nothing but the position: the log says what was said, not that it was right.
+ * *took_out (NULL is fine) tells which it was: of two who use a token at once, the one whose entry
+ * was taken has it. docs/protocol/log.md says what each kind needs. All of it happens, or nothing. */
+MUST_CHECK int catalog_apply(struct catalog *c, uint64_t index, const struct event *ev,
+                             const uint8_t root[MERKLE_BYTES], bool *took_out, struct err *e);
+/* Several applies as one transaction (replay), by one thread; look-ups see it while it grows. After an apply that failed,
+ * commit fails too, and all since begin is forgotten. */
 MUST_CHECK int catalog_begin(struct catalog *c, struct err *e);
 MUST_CHECK int catalog_commit(struct catalog *c, const uint8_t root[MERKLE_BYTES], struct err *e);
+void catalog_rollback(struct catalog *c); /* fine where nothing was begun */
 
 /* ---- look-ups: 0, or -1 with ERR_NOT_FOUND ---------------------------------------------- */
 
@@ -50,7 +56,7 @@ struct catalog_identity {
     int64_t snapshot_ns;            /* its last snapshot; 0: none */
 };
 MUST_CHECK int catalog_identity(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], struct catalog_identity *out, struct err *e);
-/* Bits 1 << role, of the installation and of that tenant (zeros: only the former). */
+/* Bits 1 << role, of the installation and of that tenant (zeros: only the former). Who is revoked or unknown has none. */
 MUST_CHECK int catalog_roles(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], const uint8_t tenant[EVENT_ID_BYTES],
                              unsigned *installation_out, unsigned *tenant_out, struct err *e);
 /* Whether a certificate with that serial number was issued to that identity. */
@@ -62,7 +68,8 @@ struct catalog_token {
     enum role role;
     bool restore, shared;
     char name[EVENT_NAME_MAX + 1];
-    int64_t created_ns, until_ns, used_ns, cancelled_ns; /* 0: not */
+    int64_t created_ns, until_ns, used_ns, cancelled_ns; /* 0: not; from until_ns on it is too late */
+    uint8_t used_by[EVENT_ID_BYTES];
 };
 MUST_CHECK int catalog_token(struct catalog *c, const uint8_t token[EVENT_ID_BYTES], struct catalog_token *out, struct err *e);
 
@@ -71,7 +78,7 @@ struct catalog_vault {
     bool shared;
     int64_t created_ns, snapshot_ns; /* the newest snapshot; 0: none */
     uint64_t snapshots;              /* received, ever */
-    uint64_t bytes;                  /* added by them */
+    uint64_t bytes;                  /* added by them, as their writers say; at most 2^63 - 1 */
 };
 MUST_CHECK int catalog_vault(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], struct catalog_vault *out, struct err *e);
 /* The newest writer that the machine has in the vault. */
@@ -85,30 +92,31 @@ struct catalog_grant {
     int64_t created_ns, until_ns, ended_ns;
     char text[EVENT_NAME_MAX + 1]; /* cut */
 };
-/* The one that ends last among those that let `id` read `vault` at `now`. */
+/* The one that ends last among those that let `id` read `vault` at `now` (before until_ns). Who is revoked has none. */
 MUST_CHECK int catalog_grant(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], const uint8_t id[EVENT_ID_BYTES], int64_t now_ns,
                              struct catalog_grant *out, struct err *e);
 
 /* The newest policy of a tenant or of a vault, JSON text appended. */
 MUST_CHECK int catalog_policy(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], struct buf *out, struct err *e);
 
+#define CATALOG_APPROVALS_MAX 8
 struct catalog_request {
     uint8_t request[EVENT_ID_BYTES], by[EVENT_ID_BYTES], tenant[EVENT_ID_BYTES], vault[EVENT_ID_BYTES];
     char kind[EVENT_NAME_MAX + 1];
     char text[EVENT_TEXT_MAX + 1];
     int64_t created_ns, cancelled_ns, executed_ns;
     int64_t signed_ns; /* the tenant's signature came */
-    unsigned approvals;
+    unsigned approvals; /* of different people, in their order; what comes after the eighth is passed over */
     struct {
         uint8_t by[EVENT_ID_BYTES];
         enum role role;
         int64_t time_ns;
-    } approval[8];
+    } approval[CATALOG_APPROVALS_MAX];
 };
 MUST_CHECK int catalog_request(struct catalog *c, const uint8_t request[EVENT_ID_BYTES], struct catalog_request *out, struct err *e);
 
 /* ---- lists: each is called in order of creation; nonzero ends the list and is returned. `tenant` NULL: all.
- * The lock is not held during the calls. */
+ * The lock is not held during the calls: they may look up and apply. An item is as it is when its turn comes. */
 #define CATALOG_LIST(what)                                                                          \
     typedef int catalog_each_##what(void *arg, const struct catalog_##what *item, struct err *e);    \
     MUST_CHECK int catalog_list_##what(struct catalog *c, const uint8_t *tenant,                     \

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Events: what happened, as entries of the log. One JSON object each, at most TLOG_ENTRY_MAX bytes, keys
+ * Events: what happened, as entries of the log. One JSON object each, at most EVENT_BYTES_MAX bytes, keys
  * sorted, no spaces, so that the same event is the same bytes. docs/protocol/log.md lists the kinds and
- * their fields; an entry of a kind, or with a field, that this program does not know is passed over by what it does
- * not change (a newer server wrote it), and refused if it says "must":true.
+ * their fields; a kind, or a field of a kind, that this program does not know is passed over
+ * (a newer server wrote it), unless the entry says "must":true.
+ *
+ * A field that is zero, false or an empty text is not written: absent and zero are the same.
  *
  * No secret is ever in an event: of a token its id, which is a hash.
+ *
+ * Threads: everything here is pure.
  */
 #ifndef ABRI_SERVER_EVENT_H
 #define ABRI_SERVER_EVENT_H
@@ -20,6 +24,7 @@
 #define EVENT_NAME_MAX   255 /* bytes of UTF-8 without control characters */
 #define EVENT_TEXT_MAX   4096
 #define EVENT_POLICY_MAX 8192
+#define EVENT_BYTES_MAX  ((size_t)65535) /* TLOG_ENTRY_MAX */
 
 enum event_kind {
     EVENT_UNSET = 0,
@@ -29,7 +34,7 @@ enum event_kind {
     EVENT_TENANT_CLOSE,      /* tenant, text: why. Its machines may do nothing new */
     EVENT_TOKEN_CREATE,      /* token, id: 0 or a machine that enrols again, type, name, tenant, role, restore, shared, vault, until */
     EVENT_TOKEN_USE,         /* token, id */
-    EVENT_TOKEN_CANCEL,      /* token */
+    EVENT_TOKEN_CANCEL,      /* token, text: why */
     EVENT_IDENTITY_CREATE,   /* id, type, name, tenant, restore */
     EVENT_IDENTITY_REVOKE,   /* id, text: why. For ever */
     EVENT_CERTIFICATE_ISSUE, /* id, serial, pin, until */
@@ -38,9 +43,9 @@ enum event_kind {
     EVENT_VAULT_CREATE,      /* vault, tenant, id: the machine, shared */
     EVENT_VAULT_WRITER,      /* vault, writer, id: the machine */
     EVENT_GRANT_CREATE,      /* grant, vault, id: who may read, until, text: why */
-    EVENT_GRANT_END,         /* grant */
+    EVENT_GRANT_END,         /* grant, text: why */
     EVENT_SESSION_BEGIN,     /* vault, session, writer, id */
-    EVENT_SNAPSHOT,          /* vault, snapshot, writer, session, sequence, received, bytes (added), files, text: machine's name */
+    EVENT_SNAPSHOT,          /* vault, snapshot, writer, session, sequence, received, id, bytes (added), files, text: machine's name */
     EVENT_READ,              /* vault, id, grant, bytes, count: what was read since the last such entry */
     EVENT_REFUSAL,           /* id (zeros: nobody), text: call and reason, count: how many like it */
     EVENT_POLICY_SET,        /* tenant or vault, policy: JSON text */
@@ -92,12 +97,19 @@ struct event {
     const char *name, *text, *policy; /* NULL: none */
     void *json; /* what the texts are borrowed from; the decoder's */
 };
-const char *event_kind_name(enum event_kind k); /* "tenant.create" */
+const char *event_kind_name(enum event_kind k); /* "tenant.create"; NULL beyond */
+enum event_kind event_kind_of_name(const char *name); /* EVENT_UNSET if there is none */
 
-/* Appends the JSON. ERR_LIMIT if a text is too long; ERR_USAGE if it is no UTF-8 or has control characters. */
+/* Copies text from outside so that an event can carry it: what is no UTF-8 or a control character
+ * becomes '?', and it is cut after at most `max` bytes, between characters. `out` has max + 1 bytes. */
+void event_clean(const void *text, size_t len, size_t max, char *out);
+
+/* Appends the JSON. ERR_LIMIT if a text is too long; ERR_USAGE if it is no UTF-8 or has control characters, a
+ * field is set that the kind has not, or one is missing that it needs, or a number is negative or above 2^63 - 1. */
 MUST_CHECK int event_encode(const struct event *ev, struct buf *out, struct err *e);
-/* ERR_DAMAGED; ERR_NEWER for one that must be understood and is not. An unknown kind gives EVENT_UNSET. */
+/* ERR_DAMAGED, also for what event_encode would have written otherwise; ERR_NEWER for another version, and for
+ * what must be understood and is not. An unknown kind gives EVENT_UNSET, with `time_ns` and `by` alone. */
 MUST_CHECK int event_decode(const uint8_t *p, size_t len, struct event *out, struct err *e);
-void event_done(struct event *ev);
+void event_done(struct event *ev); /* of event_decode; a second time is fine */
 
 #endif

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Look-ups: one row of the catalogue each. */
+#include "server/catalog_internal.h"
+
+#include <string.h>
+
+static int bind(sqlite3_stmt *s, int i, const struct catalog_value *v)
+{
+    switch (v->type) {
+    case VALUE_NULL: return sqlite3_bind_null(s, i);
+    case VALUE_ID: return sqlite3_bind_blob(s, i, v->p, EVENT_ID_BYTES, SQLITE_STATIC);
+    case VALUE_TEXT: return sqlite3_bind_text(s, i, v->p, -1, SQLITE_STATIC);
+    case VALUE_NUMBER: return sqlite3_bind_int64(s, i, v->n);
+    }
+    return SQLITE_MISUSE;
+}
+
+int catalog_bind(struct catalog *c, enum catalog_query q, const struct catalog_value *v, int count,
+                 struct err *e)
+{
+    int rc = 0;
+    for (int i = 0; !rc && i < count; i++)
+        rc = bind(c->queries[q], i + 1, &v[i]);
+    return rc ? catalog_fail(c, rc, e) : 0;
+}
+
+int catalog_row(struct catalog *c, enum catalog_query q, const struct catalog_value *v, int count,
+                catalog_read *read, void *out, struct err *e)
+{
+    sqlite3_stmt *s = c->queries[q];
+    if (catalog_bind(c, q, v, count, e))
+        return -1;
+    int rc = sqlite3_step(s);
+    int failed = rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : catalog_fail(c, rc, e);
+    if (rc == SQLITE_ROW)
+        read(s, out);
+    (void)sqlite3_reset(s);
+    (void)sqlite3_clear_bindings(s);
+    return failed ? -1 : rc == SQLITE_DONE;
+}
+
+static int find(struct catalog *c, enum catalog_query q, const struct catalog_value *v, int count,
+                catalog_read *read, void *out, const char *what, struct err *e)
+{
+    int rc = catalog_row(c, q, v, count, read, out, e);
+    return rc == 1 ? err_set(e, ERR_NOT_FOUND, "there is no such %s", what) : rc;
+}
+
+/* ---- columns --------------------------------------------------------------------------------- */
+
+static void get_id(sqlite3_stmt *row, int i, uint8_t out[EVENT_ID_BYTES])
+{
+    memset(out, 0, EVENT_ID_BYTES);
+    if (sqlite3_column_bytes(row, i) == EVENT_ID_BYTES)
+        memcpy(out, sqlite3_column_blob(row, i), EVENT_ID_BYTES);
+}
+
+static void get_text(sqlite3_stmt *row, int i, size_t max, char *out)
+{
+    const unsigned char *text = sqlite3_column_text(row, i);
+    event_clean(text, text ? (size_t)sqlite3_column_bytes(row, i) : 0, max, out);
+}
+
+void catalog_read_tenant(sqlite3_stmt *row, void *out)
+{
+    struct catalog_tenant *t = out;
+    get_id(row, 0, t->id);
+    get_text(row, 1, EVENT_NAME_MAX, t->name);
+    t->created_ns = sqlite3_column_int64(row, 2);
+    t->closed_ns = sqlite3_column_int64(row, 3);
+}
+
+void catalog_read_identity(sqlite3_stmt *row, void *out)
+{
+    struct catalog_identity *i = out;
+    get_id(row, 0, i->id);
+    get_id(row, 1, i->tenant);
+    i->type = (enum identity_type)sqlite3_column_int(row, 2);
+    get_text(row, 3, EVENT_NAME_MAX, i->name);
+    i->restore = sqlite3_column_int(row, 4) != 0;
+    i->created_ns = sqlite3_column_int64(row, 5);
+    i->revoked_ns = sqlite3_column_int64(row, 6);
+    i->certificate_until_ns = sqlite3_column_int64(row, 7);
+    i->seen_ns = sqlite3_column_int64(row, 8);
+    i->snapshot_ns = sqlite3_column_int64(row, 9);
+}
+
+void catalog_read_token(sqlite3_stmt *row, void *out)
+{
+    struct catalog_token *t = out;
+    get_id(row, 0, t->token);
+    get_id(row, 1, t->tenant);
+    get_id(row, 2, t->id);
+    get_id(row, 3, t->vault);
+    get_id(row, 4, t->by);
+    t->type = (enum identity_type)sqlite3_column_int(row, 5);
+    t->role = (enum role)sqlite3_column_int(row, 6);
+    t->restore = sqlite3_column_int(row, 7) != 0;
+    t->shared = sqlite3_column_int(row, 8) != 0;
+    get_text(row, 9, EVENT_NAME_MAX, t->name);
+    t->created_ns = sqlite3_column_int64(row, 10);
+    t->until_ns = sqlite3_column_int64(row, 11);
+    t->used_ns = sqlite3_column_int64(row, 12);
+    t->cancelled_ns = sqlite3_column_int64(row, 13);
+    get_id(row, 14, t->used_by);
+}
+
+void catalog_read_vault(sqlite3_stmt *row, void *out)
+{
+    struct catalog_vault *v = out;
+    get_id(row, 0, v->vault);
+    get_id(row, 1, v->tenant);
+    get_id(row, 2, v->id);
+    v->shared = sqlite3_column_int(row, 3) != 0;
+    v->created_ns = sqlite3_column_int64(row, 4);
+    v->snapshot_ns = sqlite3_column_int64(row, 5);
+    v->snapshots = (uint64_t)sqlite3_column_int64(row, 6);
+    v->bytes = (uint64_t)sqlite3_column_int64(row, 7);
+}
+
+void catalog_read_grant(sqlite3_stmt *row, void *out)
+{
+    struct catalog_grant *g = out;
+    get_id(row, 0, g->grant);
+    get_id(row, 1, g->vault);
+    get_id(row, 2, g->id);
+    get_id(row, 3, g->by);
+    g->created_ns = sqlite3_column_int64(row, 4);
+    g->until_ns = sqlite3_column_int64(row, 5);
+    g->ended_ns = sqlite3_column_int64(row, 6);
+    get_text(row, 7, EVENT_NAME_MAX, g->text);
+}
+
+void catalog_read_request(sqlite3_stmt *row, void *out)
+{
+    struct catalog_request *r = out;
+    get_id(row, 0, r->request);
+    get_id(row, 1, r->by);
+    get_id(row, 2, r->tenant);
+    get_id(row, 3, r->vault);
+    get_text(row, 4, EVENT_NAME_MAX, r->kind);
+    get_text(row, 5, EVENT_TEXT_MAX, r->text);
+    r->created_ns = sqlite3_column_int64(row, 6);
+    r->cancelled_ns = sqlite3_column_int64(row, 7);
+    r->executed_ns = sqlite3_column_int64(row, 8);
+    r->signed_ns = sqlite3_column_int64(row, 9);
+}
+
+int catalog_read_approvals(struct catalog *c, struct catalog_request *r, struct err *e)
+{
+    sqlite3_stmt *s = c->queries[QUERY_APPROVALS];
+    int rc = SQLITE_ROW;
+    if (catalog_bind(c, QUERY_APPROVALS, &BY_ID(r->request), 1, e))
+        return -1;
+    r->approvals = 0;
+    while (r->approvals < CATALOG_APPROVALS_MAX && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+        get_id(s, 0, r->approval[r->approvals].by);
+        r->approval[r->approvals].role = (enum role)sqlite3_column_int(s, 1);
+        r->approval[r->approvals].time_ns = sqlite3_column_int64(s, 2);
+        r->approvals++;
+    }
+    int failed = rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : catalog_fail(c, rc, e);
+    (void)sqlite3_reset(s);
+    (void)sqlite3_clear_bindings(s);
+    return failed;
+}
+
+/* ---- the look-ups ------------------------------------------------------------------------------ */
+
+/* Outputs stay as they were on failure: what is read goes to a copy, or is read in one go. */
+int catalog_tenant(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], struct catalog_tenant *out,
+                   struct err *e)
+{
+    LOCKED(c);
+    return find(c, QUERY_TENANT, &BY_ID(id), 1, catalog_read_tenant, out, "tenant", e);
+}
+
+int catalog_tenant_named(struct catalog *c, const char *name, struct catalog_tenant *out, struct err *e)
+{
+    LOCKED(c);
+    return find(c, QUERY_TENANT_NAMED, &BY_TEXT(name), 1, catalog_read_tenant, out, "tenant", e);
+}
+
+int catalog_identity(struct catalog *c, const uint8_t id[EVENT_ID_BYTES],
+                     struct catalog_identity *out, struct err *e)
+{
+    LOCKED(c);
+    return find(c, QUERY_IDENTITY, &BY_ID(id), 1, catalog_read_identity, out, "identity", e);
+}
+
+static void read_id(sqlite3_stmt *row, void *out)
+{
+    get_id(row, 0, out);
+}
+
+int catalog_certificate(struct catalog *c, const uint8_t serial[EVENT_ID_BYTES],
+                        uint8_t id_out[EVENT_ID_BYTES], struct err *e)
+{
+    LOCKED(c);
+    return find(c, QUERY_CERTIFICATE, &BY_ID(serial), 1, read_id, id_out, "certificate", e);
+}
+
+int catalog_roles(struct catalog *c, const uint8_t id[EVENT_ID_BYTES],
+                  const uint8_t tenant[EVENT_ID_BYTES], unsigned *installation_out,
+                  unsigned *tenant_out, struct err *e)
+{
+    const struct catalog_value v[] = {BY_ID(id), BY_ID(tenant)};
+    unsigned installation = 0, of_tenant = 0;
+    int rc;
+    LOCKED(c);
+    sqlite3_stmt *s = c->queries[QUERY_ROLES];
+    if (catalog_bind(c, QUERY_ROLES, v, 2, e))
+        return -1;
+    while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+        uint8_t where[EVENT_ID_BYTES];
+        int role = sqlite3_column_int(s, 1);
+        get_id(s, 0, where);
+        if (role > ROLE_UNSET && role < ROLE_COUNT)
+            *(bytes_are_zero(where, EVENT_ID_BYTES) ? &installation : &of_tenant) |= 1U << role;
+    }
+    int failed = rc == SQLITE_DONE ? 0 : catalog_fail(c, rc, e);
+    (void)sqlite3_reset(s);
+    (void)sqlite3_clear_bindings(s);
+    if (failed)
+        return -1;
+    *installation_out = installation;
+    *tenant_out = of_tenant;
+    return 0;
+}
+
+int catalog_token(struct catalog *c, const uint8_t token[EVENT_ID_BYTES], struct catalog_token *out,
+                  struct err *e)
+{
+    LOCKED(c);
+    return find(c, QUERY_TOKEN, &BY_ID(token), 1, catalog_read_token, out, "token", e);
+}
+
+int catalog_vault(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], struct catalog_vault *out,
+                  struct err *e)
+{
+    LOCKED(c);
+    return find(c, QUERY_VAULT, &BY_ID(vault), 1, catalog_read_vault, out, "vault", e);
+}
+
+int catalog_writer(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES],
+                   const uint8_t machine[EVENT_ID_BYTES], uint8_t writer_out[EVENT_ID_BYTES],
+                   struct err *e)
+{
+    const struct catalog_value v[] = {BY_ID(machine), BY_ID(vault)};
+    LOCKED(c);
+    return find(c, QUERY_WRITER, v, 2, read_id, writer_out, "writer", e);
+}
+
+int catalog_vault_of(struct catalog *c, const uint8_t machine[EVENT_ID_BYTES],
+                     struct catalog_vault *out, struct err *e)
+{
+    LOCKED(c);
+    return find(c, QUERY_VAULT_OF, &BY_ID(machine), 1, catalog_read_vault, out, "vault", e);
+}
+
+int catalog_grant(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES],
+                  const uint8_t id[EVENT_ID_BYTES], int64_t now_ns, struct catalog_grant *out,
+                  struct err *e)
+{
+    const struct catalog_value v[] = {BY_ID(id), BY_ID(vault), BY_NUMBER(now_ns)};
+    LOCKED(c);
+    return find(c, QUERY_GRANT, v, 3, catalog_read_grant, out, "grant", e);
+}
+
+static void read_policy(sqlite3_stmt *row, void *out)
+{
+    const unsigned char *text = sqlite3_column_text(row, 0);
+    buf_put(out, text, text ? (size_t)sqlite3_column_bytes(row, 0) : 0);
+}
+
+int catalog_policy(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], struct buf *out, struct err *e)
+{
+    LOCKED(c);
+    int rc = find(c, QUERY_POLICY, &BY_ID(id), 1, read_policy, out, "policy", e);
+    return rc ? rc : buf_check(out, "a policy", e);
+}
+
+int catalog_request(struct catalog *c, const uint8_t request[EVENT_ID_BYTES],
+                    struct catalog_request *out, struct err *e)
+{
+    struct catalog_request r = {0};
+    LOCKED(c);
+    if (find(c, QUERY_REQUEST, &BY_ID(request), 1, catalog_read_request, &r, "request", e) ||
+        catalog_read_approvals(c, &r, e))
+        return -1;
+    *out = r;
+    return 0;
+}

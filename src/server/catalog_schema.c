@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tables of the catalogue, and all that is asked of them. What events do is in catalog_rules.c.
+ *
+ * `n` is the order of creation: rows are only ever added (roles apart), so a replay numbers
+ * them alike. Times are ns, 0 is "not"; ids of 16 zeros are "none".
+ */
+#include "server/catalog_internal.h"
+
+#define ID(name)   name " BLOB NOT NULL CHECK (length(" name ") = 16)"
+#define TIME(name) name " INTEGER NOT NULL CHECK (" name " >= 0)"
+#define FLAG(name) name " INTEGER NOT NULL CHECK (" name " IN (0, 1))"
+#define TYPE       "type INTEGER NOT NULL CHECK (type IN (1, 2))"
+
+const char *const catalog_schema[] = {
+    "CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), origin TEXT NOT NULL,"
+    " size INTEGER NOT NULL CHECK (size >= 0), root BLOB NOT NULL CHECK (length(root) = 32)) STRICT",
+
+    "CREATE TABLE tenants (n INTEGER PRIMARY KEY, " ID("id") " UNIQUE, name TEXT NOT NULL,"
+    TIME("created") ", " TIME("closed") ") STRICT",
+    "CREATE UNIQUE INDEX tenants_open ON tenants (name) WHERE closed = 0",
+
+    "CREATE TABLE identities (n INTEGER PRIMARY KEY, " ID("id") " UNIQUE, " ID("tenant") ", " TYPE ","
+    " name TEXT NOT NULL, " FLAG("restore") ", " TIME("created") ", " TIME("revoked") ", "
+    TIME("certificate") ", " TIME("seen") ", " TIME("snapshot") ") STRICT",
+
+    "CREATE TABLE roles (" ID("id") ", " ID("tenant") ","
+    " role INTEGER NOT NULL CHECK (role BETWEEN 1 AND 7),"
+    " PRIMARY KEY (id, tenant, role)) STRICT, WITHOUT ROWID",
+
+    "CREATE TABLE certificates (" ID("serial") " PRIMARY KEY, " ID("id") ") STRICT, WITHOUT ROWID",
+
+    "CREATE TABLE tokens (n INTEGER PRIMARY KEY, " ID("token") " UNIQUE, " ID("tenant") ", " ID("id") ", "
+    ID("vault") ", " ID("by") ", " TYPE ", role INTEGER NOT NULL CHECK (role BETWEEN 0 AND 7), "
+    FLAG("restore") ", " FLAG("shared") ", name TEXT NOT NULL, " TIME("created") ", " TIME("until") ", "
+    TIME("used") ", " TIME("cancelled") ", " ID("used_by") ") STRICT",
+
+    "CREATE TABLE vaults (n INTEGER PRIMARY KEY, " ID("vault") " UNIQUE, " ID("tenant") ", " ID("id") ", "
+    FLAG("shared") ", " TIME("created") ", " TIME("snapshot") ","
+    " snapshots INTEGER NOT NULL CHECK (snapshots >= 0),"
+    " bytes INTEGER NOT NULL CHECK (bytes >= 0)) STRICT",
+    "CREATE TABLE writers (n INTEGER PRIMARY KEY, " ID("vault") ", " ID("writer") ", " ID("machine") ","
+    " UNIQUE (vault, writer)) STRICT",
+    "CREATE INDEX writers_machine ON writers (machine, n)",
+    /* Which ones were counted: an entry that was repeated after a crash counts once. */
+    "CREATE TABLE snapshots (vault INTEGER NOT NULL, sequence INTEGER NOT NULL,"
+    " PRIMARY KEY (vault, sequence)) STRICT, WITHOUT ROWID",
+
+    "CREATE TABLE grants (n INTEGER PRIMARY KEY, " ID("grant_id") " UNIQUE, " ID("vault") ", " ID("id") ", "
+    ID("by") ", " TIME("created") ", " TIME("until") ", " TIME("ended") ", text TEXT NOT NULL) STRICT",
+    "CREATE INDEX grants_reader ON grants (vault, id, until)",
+
+    "CREATE TABLE policies (" ID("id") " PRIMARY KEY, policy TEXT NOT NULL) STRICT, WITHOUT ROWID",
+
+    "CREATE TABLE requests (n INTEGER PRIMARY KEY, " ID("request") " UNIQUE, " ID("by") ", "
+    ID("tenant") ", " ID("vault") ", kind TEXT NOT NULL, text TEXT NOT NULL, " TIME("created") ", "
+    TIME("cancelled") ", " TIME("executed") ", " TIME("signed") ") STRICT",
+    "CREATE TABLE approvals (n INTEGER PRIMARY KEY, " ID("request") ", " ID("by") ","
+    " role INTEGER NOT NULL CHECK (role BETWEEN 1 AND 7), " TIME("time") ","
+    " UNIQUE (request, by)) STRICT",
+    NULL,
+};
+
+#define TENANT   "SELECT id, name, created, closed FROM tenants"
+#define IDENTITY                                                                                   \
+    "SELECT id, tenant, type, name, restore, created, revoked, certificate, seen, snapshot"        \
+    " FROM identities"
+#define TOKEN                                                                                      \
+    "SELECT token, tenant, id, vault, by, type, role, restore, shared, name, created, until, used," \
+    " cancelled, used_by FROM tokens"
+#define VAULT                                                                                      \
+    "SELECT v.vault, v.tenant, v.id, v.shared, v.created, v.snapshot, v.snapshots, v.bytes"        \
+    " FROM vaults v"
+#define GRANT   "SELECT grant_id, vault, id, by, created, until, ended, text FROM grants"
+#define REQUEST                                                                                    \
+    "SELECT request, by, tenant, vault, kind, text, created, cancelled, executed, signed"          \
+    " FROM requests"
+#define LIVING " AND EXISTS (SELECT 1 FROM identities i WHERE i.id = ?1 AND i.revoked = 0)"
+#define ALL_OR(condition) " WHERE ?1 IS NULL OR " condition
+#define OF_VAULT_OF_TENANT "vault IN (SELECT vault FROM vaults WHERE tenant = ?1)"
+
+const char *const catalog_queries[QUERY_COUNT] = {
+    [QUERY_POSITION] = "SELECT size, root, origin FROM position",
+    [QUERY_MOVE] = "UPDATE position SET size = ?1, root = ?2",
+    [QUERY_TENANT] = TENANT " WHERE id = ?1",
+    [QUERY_TENANT_NAMED] = TENANT " WHERE name = ?1 AND closed = 0",
+    [QUERY_IDENTITY] = IDENTITY " WHERE id = ?1",
+    [QUERY_ROLES] = "SELECT tenant, role FROM roles WHERE id = ?1 AND tenant IN (zeroblob(16), ?2)" LIVING,
+    [QUERY_CERTIFICATE] = "SELECT id FROM certificates WHERE serial = ?1",
+    [QUERY_TOKEN] = TOKEN " WHERE token = ?1",
+    [QUERY_VAULT] = VAULT " WHERE v.vault = ?1",
+    [QUERY_WRITER] = "SELECT writer FROM writers WHERE machine = ?1 AND vault = ?2 ORDER BY n DESC LIMIT 1",
+    [QUERY_VAULT_OF] = VAULT " JOIN writers w ON w.vault = v.vault WHERE w.machine = ?1"
+                             " ORDER BY w.n DESC LIMIT 1",
+    [QUERY_GRANT] = GRANT " WHERE id = ?1 AND vault = ?2 AND ended = 0 AND until > ?3" LIVING
+                          " ORDER BY until DESC, n DESC LIMIT 1",
+    [QUERY_POLICY] = "SELECT policy FROM policies WHERE id = ?1",
+    [QUERY_REQUEST] = REQUEST " WHERE request = ?1",
+    [QUERY_APPROVALS] = "SELECT by, role, time FROM approvals WHERE request = ?1 ORDER BY n",
+    [QUERY_NTH_TENANT] = TENANT " WHERE n = ?1",
+    [QUERY_NTH_IDENTITY] = IDENTITY " WHERE n = ?1",
+    [QUERY_NTH_TOKEN] = TOKEN " WHERE n = ?1",
+    [QUERY_NTH_VAULT] = VAULT " WHERE n = ?1",
+    [QUERY_NTH_GRANT] = GRANT " WHERE n = ?1",
+    [QUERY_NTH_REQUEST] = REQUEST " WHERE n = ?1",
+    [QUERY_LIST_TENANT] = "SELECT n FROM tenants" ALL_OR("id = ?1") " ORDER BY n",
+    [QUERY_LIST_IDENTITY] = "SELECT n FROM identities" ALL_OR("tenant = ?1") " ORDER BY n",
+    [QUERY_LIST_TOKEN] = "SELECT n FROM tokens" ALL_OR("tenant = ?1") " ORDER BY n",
+    [QUERY_LIST_VAULT] = "SELECT n FROM vaults" ALL_OR("tenant = ?1") " ORDER BY n",
+    [QUERY_LIST_GRANT] = "SELECT n FROM grants" ALL_OR(OF_VAULT_OF_TENANT) " ORDER BY n",
+    [QUERY_LIST_REQUEST] = "SELECT n FROM requests" ALL_OR("tenant = ?1 OR " OF_VAULT_OF_TENANT)
+                           " ORDER BY executed + cancelled > 0, n",
+};

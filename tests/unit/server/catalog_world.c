@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "catalog_world.h"
+
+#include "server/event_internal.h"
+
+#include <string.h>
+
+void world_id(enum sort sort, unsigned n, uint8_t out[EVENT_ID_BYTES])
+{
+    if (sort == VAULT && n == WORLD_IDS - 1)
+        sort = TENANT, n = 0;
+    memset(out, (int)(sort << 4 | n), EVENT_ID_BYTES);
+}
+
+uint64_t world_random(struct world_random *r, uint64_t below)
+{
+    r->state = r->state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    uint64_t x = r->state;
+    x ^= x >> 33;
+    x *= UINT64_C(0xff51afd7ed558ccd);
+    x ^= x >> 29;
+    return x % below;
+}
+
+static enum sort sort_of(enum field f)
+{
+    switch (f) {
+    case F_BY:
+    case F_ID: return PEOPLE;
+    case F_TENANT: return TENANT;
+    case F_TOKEN: return TOKEN;
+    case F_VAULT: return VAULT;
+    case F_WRITER: return WRITER;
+    case F_GRANT: return GRANT;
+    case F_REQUEST: return REQUEST;
+    case F_SERIAL: return SERIAL;
+    default: return SESSION;
+    }
+}
+
+static const char *const names[] = {"anna", "bert", "Zoë's \"café\"", "'; DROP TABLE tenants; --", "?1 :by %s"};
+
+static void fill(struct world_random *r, struct event *ev, enum field f)
+{
+    void *m = (uint8_t *)ev + event_fields[f].offset;
+    switch (event_fields[f].type) {
+    case FIELD_ID: world_id(sort_of(f), (unsigned)world_random(r, WORLD_IDS), m); break;
+    case FIELD_HASH: memset(m, 1 + (int)world_random(r, 200), 32); break;
+    case FIELD_NAME:
+    case FIELD_TEXT:
+    case FIELD_POLICY: *(const char **)m = names[world_random(r, 5)]; break;
+    case FIELD_TIME: *(int64_t *)m = ev->time_ns + (int64_t)world_random(r, world_random(r, 2) ? 60 : 3000) - 5; break;
+    case FIELD_COUNT:
+        *(uint64_t *)m = f == F_BYTES && world_random(r, 8) == 0 ? INT64_MAX : 1 + world_random(r, 12);
+        break;
+    case FIELD_FLAG: *(bool *)m = true; break;
+    case FIELD_TYPE: *(enum identity_type *)m = 1 + (enum identity_type)world_random(r, 2); break;
+    case FIELD_ROLE: *(enum role *)m = 1 + (enum role)world_random(r, ROLE_COUNT - 1); break;
+    case FIELD_KIND:
+    case FIELD_VERSION: break;
+    }
+}
+
+/* What ends things is rarer, so that something is there to be ended. */
+static enum event_kind kind(struct world_random *r)
+{
+    enum event_kind k = 1 + (enum event_kind)world_random(r, EVENT_KIND_COUNT - 1);
+    bool ends = k == EVENT_TENANT_CLOSE || k == EVENT_IDENTITY_REVOKE;
+    return ends && world_random(r, 4) ? EVENT_VAULT_WRITER : k;
+}
+
+struct event world_event(struct world_random *r, int64_t *now)
+{
+    struct event ev = {.kind = kind(r)};
+    const struct event_kind_row *row = &event_kinds[ev.kind];
+    uint32_t fields = row->needs;
+    *now += world_random(r, 20) ? (int64_t)world_random(r, 5) : -(int64_t)world_random(r, 30);
+    *now = *now < 100 ? 100 : *now;
+    ev.time_ns = *now;
+    for (unsigned f = 0; f < FIELD_LIMIT; f++)
+        if (((row->may | 1U << F_BY) >> f & 1) && world_random(r, 2))
+            fields |= 1U << f;
+    if (row->one_of)
+        fields |= world_random(r, 2) ? 1U << F_TENANT : 1U << F_VAULT;
+    for (unsigned f = 0; f < FIELD_LIMIT; f++)
+        if (fields >> f & 1)
+            fill(r, &ev, (enum field)f);
+    return ev;
+}
