@@ -126,7 +126,8 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
         return make_replica(c, a, &o, e);
     if (a->new_passphrase || a->new_passphrase_file)
         return err_set(e, ERR_USAGE, "--new-passphrase is for a replica: see --replica-of");
-    if (work_init(&o, &c->dirs, passphrase_ask_new, c, id, e))
+    if (access_is_far(o.location) ? work_init_far(&o, &c->dirs, passphrase_ask_new, c, id, e)
+                                  : work_init(&o, &c->dirs, passphrase_ask_new, c, id, e))
         return -1;
     tell(c, o.location, id);
     return 0;

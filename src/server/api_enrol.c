@@ -103,7 +103,7 @@ static int certify(struct request *q, const struct catalog_identity *who, const 
     memcpy(ev.pin, c.key_pin, PKI_PIN_BYTES);
     ev.until_ns = c.not_after_ns;
     buf_put_u8(pem, 0);
-    return buf_check(pem, "a certificate", e) ? -1 : server_record(s, &ev, NULL, e);
+    return buf_check(pem, "a certificate", e) ? -1 : server_decide(s, &ev, e);
 }
 
 /* ---- enrolment ---------------------------------------------------------------------------------- */
@@ -121,7 +121,7 @@ static int record_identity(struct server *s, const struct newcomer *n, struct er
     memcpy(ev.by, n->token.by, EVENT_ID_BYTES);
     memcpy(ev.id, n->who.id, EVENT_ID_BYTES);
     memcpy(ev.tenant, n->token.tenant, EVENT_ID_BYTES);
-    if (server_record(s, &ev, NULL, e))
+    if (server_decide(s, &ev, e))
         return -1;
     if (n->token.type != IDENTITY_PERSON)
         return 0;
@@ -129,7 +129,7 @@ static int record_identity(struct server *s, const struct newcomer *n, struct er
     memcpy(role.by, n->token.by, EVENT_ID_BYTES);
     memcpy(role.id, n->who.id, EVENT_ID_BYTES);
     memcpy(role.tenant, n->token.tenant, EVENT_ID_BYTES);
-    return server_record(s, &role, NULL, e);
+    return server_decide(s, &role, e);
 }
 
 /* A machine that enrols again stays itself; its tombstone stays, too (X4). */
@@ -159,7 +159,7 @@ static int use_token(struct request *q, struct newcomer *n, struct err *e)
     memcpy(ev.by, n->who.id, EVENT_ID_BYTES);
     memcpy(ev.id, n->who.id, EVENT_ID_BYTES);
     memcpy(ev.token, n->token.token, EVENT_ID_BYTES);
-    if (server_record(q->server, &ev, NULL, e))
+    if (server_decide(q->server, &ev, e))
         return -1;
     return again ? 0 : record_identity(q->server, n, e);
 }

@@ -76,7 +76,7 @@ void api_grant_create(struct request *q, const json_t *in, const uint8_t *body, 
     }
     ev.until_ns = clock_realtime_ns() + hours * 3600 * NS_PER_S;
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
-    if (server_record(q->server, &ev, NULL, &why))
+    if (server_decide(q->server, &ev, &why))
         answer_fail(q, &why);
     else
         answer_json(q, 201, json_pack("{s:o, s:o}", "grant", json_id(ev.grant, EVENT_ID_BYTES),
@@ -113,7 +113,7 @@ void api_grant_end(struct request *q, const json_t *in, const uint8_t *body, siz
     }
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
     memcpy(ev.grant, n.found.grant, EVENT_ID_BYTES);
-    if (server_record(q->server, &ev, NULL, &why))
+    if (server_decide(q->server, &ev, &why))
         answer_fail(q, &why);
     else
         answer_json(q, 200, json_object());

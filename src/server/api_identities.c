@@ -98,7 +98,7 @@ void api_identity_revoke(struct request *q, const json_t *in, const uint8_t *bod
     memcpy(ev.id, i.id, EVENT_ID_BYTES);
     if (!ev.text || !*ev.text)
         (void)err_set(&why, ERR_USAGE, "why? A reason is needed");
-    if (why.cls || server_record(q->server, &ev, NULL, &why)) {
+    if (why.cls || server_decide(q->server, &ev, &why)) {
         answer_fail(q, &why);
         return;
     }
@@ -125,7 +125,7 @@ static int change_role(struct request *q, const json_t *in, enum event_kind kind
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
     memcpy(ev.id, i.id, EVENT_ID_BYTES);
     memcpy(ev.tenant, i.tenant, EVENT_ID_BYTES);
-    return server_record(q->server, &ev, NULL, e);
+    return server_decide(q->server, &ev, e);
 }
 
 static void role_call(struct request *q, const json_t *in, enum event_kind kind)

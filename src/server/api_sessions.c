@@ -200,7 +200,7 @@ const struct http_sink pack_sink = {pack_piece, pack_end, pack_abort};
 /* ---- the snapshot ------------------------------------------------------------------------------ */
 
 static int record_snapshot(struct request *q, const struct vault_access *a,
-                           const struct keeper_receipt *got, uint64_t *index, struct err *e)
+                           const struct keeper_receipt *got, struct recorded *out, struct err *e)
 {
     struct event ev = {.kind = EVENT_SNAPSHOT, .sequence = got->seq, .received_ns = got->received_ns,
                        .bytes = got->added_bytes, .files = got->files,
@@ -211,7 +211,7 @@ static int record_snapshot(struct request *q, const struct vault_access *a,
     memcpy(ev.session, q->ids[1], UID_BYTES);
     memcpy(ev.writer, a->writer, UID_BYTES);
     memcpy(ev.snapshot, got->id, ID_BYTES);
-    return server_record(q->server, &ev, index, e);
+    return server_record(q->server, &ev, out, e);
 }
 
 static int receive(struct request *q, const struct vault_access *a, const uint8_t *body, size_t len,
@@ -234,17 +234,17 @@ void api_snapshot(struct request *q, const json_t *in, const uint8_t *body, size
     struct vault_access a;
     struct keeper_receipt got;
     struct err why = ERR_INIT;
-    uint64_t index = 0;
+    struct recorded entry = {0};
     (void)in;
     if (admit_writer(q, &a))
         return;
     /* One that is here already may still be missing in the log: then it is entered now. */
-    if (receive(q, &a, body, len, &got, &why) || record_snapshot(q, &a, &got, &index, &why)) {
+    if (receive(q, &a, body, len, &got, &why) || record_snapshot(q, &a, &got, &entry, &why)) {
         answer_fail(q, &why);
         return;
     }
     answer_json(q, 201,
                 json_pack("{s:o, s:I, s:o, s:I}", "snapshot", json_id(got.id, ID_BYTES), "sequence",
                           (json_int_t)got.seq, "received", json_time(got.received_ns), "log",
-                          (json_int_t)index));
+                          (json_int_t)entry.index));
 }

@@ -40,7 +40,7 @@ static int create(struct request *q, const char *name, struct catalog_tenant *ou
     if (api_random(ev.tenant, EVENT_ID_BYTES, e))
         return -1;
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
-    return server_record(q->server, &ev, NULL, e) ||
+    return server_decide(q->server, &ev, e) ||
                    catalog_tenant(q->server->catalog, ev.tenant, out, e)
                ? -1
                : 0;
@@ -100,7 +100,7 @@ void api_tenant_close(struct request *q, const json_t *in, const uint8_t *body, 
     memcpy(ev.tenant, t.id, EVENT_ID_BYTES);
     if (!ev.text || !*ev.text)
         (void)err_set(&why, ERR_USAGE, "why? A reason is needed");
-    if (why.cls || server_record(q->server, &ev, NULL, &why))
+    if (why.cls || server_decide(q->server, &ev, &why))
         answer_fail(q, &why);
     else
         answer_json(q, 200, json_object());

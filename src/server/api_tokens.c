@@ -33,7 +33,7 @@ int token_make(struct server *s, struct event *ev, char out[WIRE_TOKEN_TEXT], st
         return -1;
     token_id(t.secret, ev->token);
     ev->kind = EVENT_TOKEN_CREATE;
-    int rc = server_record(s, ev, NULL, e);
+    int rc = server_decide(s, ev, e);
     if (!rc)
         wire_token_text(&t, out);
     explicit_bzero(&t, sizeof t);
@@ -189,7 +189,7 @@ void api_token_cancel(struct request *q, const json_t *in, const uint8_t *body, 
     }
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
     memcpy(ev.token, t.token, EVENT_ID_BYTES);
-    if (server_record(q->server, &ev, NULL, &why))
+    if (server_decide(q->server, &ev, &why))
         answer_fail(q, &why);
     else
         answer_json(q, 200, json_object());

@@ -97,13 +97,13 @@ static int record_vault(struct request *q, const struct vault_info *info,
     memcpy(ev.id, who->id, EVENT_ID_BYTES);
     memcpy(ev.tenant, who->tenant, EVENT_ID_BYTES);
     memcpy(ev.vault, info->id, UID_BYTES);
-    if (server_record(q->server, &ev, NULL, e))
+    if (server_decide(q->server, &ev, e))
         return -1;
     ev.kind = EVENT_VAULT_WRITER;
     ev.shared = false;
     memset(ev.tenant, 0, EVENT_ID_BYTES);
     memcpy(ev.writer, writer, UID_BYTES);
-    return server_record(q->server, &ev, NULL, e);
+    return server_decide(q->server, &ev, e);
 }
 
 static int first_writer(void *arg, const char *name, struct err *e)
@@ -188,7 +188,7 @@ static int add_writer(struct request *q, const uint8_t *body, size_t len, uint8_
     memcpy(ev.id, q->caller.identity.id, EVENT_ID_BYTES);
     memcpy(ev.vault, q->ids[0], UID_BYTES);
     memcpy(ev.writer, writer, UID_BYTES);
-    return server_record(q->server, &ev, NULL, e);
+    return server_decide(q->server, &ev, e);
 }
 
 void api_writer_add(struct request *q, const json_t *in, const uint8_t *body, size_t len)

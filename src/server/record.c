@@ -22,14 +22,20 @@ static int encode(struct event *ev, struct buf *out, struct err *e)
 }
 
 /* B2 */
-static int apply_in_turn(struct server *s, uint64_t index, const struct event *ev, struct err *e)
+static int apply_in_turn(struct server *s, uint64_t index, const struct event *ev, bool *took,
+                         struct err *e)
 {
     struct recording *r = &s->recording;
+    uint8_t root[MERKLE_BYTES];
+    bool known = tlog_root(s->log, index + 1, root, e) == 0;
     (void)pthread_mutex_lock(&r->lock);
     while (r->next != index && !r->failed)
         (void)pthread_cond_wait(&r->turn, &r->lock);
-    int rc = r->failed ? err_set(e, ERR_IO, "the catalogue does not follow the log: restart abrid")
-                       : catalog_apply(s->catalog, index, ev, e);
+    int rc = -1;
+    if (r->failed)
+        (void)err_set(e, ERR_IO, "the catalogue does not follow the log: restart abrid");
+    else if (known)
+        rc = catalog_apply(s->catalog, index, ev, root, took, e);
     if (rc)
         r->failed = true; /* B3 */
     else
@@ -39,16 +45,24 @@ static int apply_in_turn(struct server *s, uint64_t index, const struct event *e
     return rc;
 }
 
-int server_record(struct server *s, struct event *ev, uint64_t *index_out, struct err *e)
+int server_record(struct server *s, struct event *ev, struct recorded *out, struct err *e)
 {
     CLEANUP(buf_done) struct buf entry = {0};
-    uint64_t index;
-    if (encode(ev, &entry, e) || tlog_append(s->log, entry.data, entry.len, &index, e) ||
-        apply_in_turn(s, index, ev, e))
+    struct recorded r = {0};
+    if (encode(ev, &entry, e) || tlog_append(s->log, entry.data, entry.len, &r.index, e) ||
+        apply_in_turn(s, r.index, ev, &r.took, e))
         return -1;
-    if (index_out)
-        *index_out = index;
+    if (out)
+        *out = r;
     return 0;
+}
+
+int server_decide(struct server *s, struct event *ev, struct err *e)
+{
+    struct recorded r;
+    if (server_record(s, ev, &r, e))
+        return -1;
+    return r.took ? 0 : err_set(e, ERR_BUSY, "something else happened to this meanwhile: look again");
 }
 
 /* ---- replay ---------------------------------------------------------------------------------- */
@@ -59,7 +73,7 @@ static int replay_one(void *arg, uint64_t index, const uint8_t *entry, size_t le
     struct event ev;
     if (event_decode(entry, len, &ev, e))
         return err_wrap(e, "entry %llu of the log", (unsigned long long)index);
-    int rc = catalog_apply(s->catalog, index, &ev, e);
+    int rc = catalog_apply(s->catalog, index, &ev, NULL, NULL, e);
     event_done(&ev);
     return rc;
 }
@@ -69,8 +83,10 @@ static int replay_batch(struct server *s, uint64_t from, uint64_t to, struct err
     uint8_t root[MERKLE_BYTES];
     if (tlog_root(s->log, to, root, e) || catalog_begin(s->catalog, e))
         return -1;
-    if (tlog_scan(s->log, from, to, replay_one, s, e))
-        return -1; /* what was not committed is gone when it is closed */
+    if (tlog_scan(s->log, from, to, replay_one, s, e)) {
+        catalog_rollback(s->catalog);
+        return -1;
+    }
     return catalog_commit(s->catalog, root, e);
 }
 

@@ -39,7 +39,7 @@ static int record_init(struct server *s, struct err *e)
     if (tlog_size(s->log))
         return 0;
     hex_encode(s->installation.pin, PKI_PIN_BYTES, pin);
-    return server_record(s, &ev, NULL, e);
+    return server_decide(s, &ev, e);
 }
 
 static int open_catalog(struct server *s, struct err *e)
@@ -146,7 +146,7 @@ static int cancel_earlier(void *arg, const struct catalog_token *t, struct err *
     if (t->role != ROLE_OWNER || t->used_ns || t->cancelled_ns || !bytes_are_zero(t->by, EVENT_ID_BYTES))
         return 0;
     memcpy(ev.token, t->token, EVENT_ID_BYTES);
-    return server_record(s, &ev, NULL, e);
+    return server_decide(s, &ev, e);
 }
 
 int server_bootstrap(struct server *s, char out[WIRE_TOKEN_TEXT], struct err *e)

@@ -106,9 +106,15 @@ struct recording {
     uint64_t next;  /* the entry that the catalogue sees next */
     bool failed;    /* the catalogue could not follow: nothing more is accepted */
 };
-/* Appends to the log, durably, and tells the catalogue. Fills in the time. `index_out` may be NULL. */
-MUST_CHECK int server_record(struct server *s, struct event *ev, uint64_t *index_out,
+struct recorded {
+    uint64_t index; /* of the entry */
+    bool took;      /* it did not contradict what was there: see catalog_apply */
+};
+/* Appends to the log, durably, and tells the catalogue. Fills in the time. `out` may be NULL. */
+MUST_CHECK int server_record(struct server *s, struct event *ev, struct recorded *out,
                              struct err *e);
+/* The same, and ERR_BUSY if it did not take: something else happened meanwhile. */
+MUST_CHECK int server_decide(struct server *s, struct event *ev, struct err *e);
 /* Brings the catalogue up to the log. */
 MUST_CHECK int server_replay(struct server *s, bool fresh, struct err *e);
 

@@ -85,6 +85,11 @@ MUST_CHECK int work_init_in(struct store *s, const struct init_options *o,
                             const struct work_dirs *dirs, work_ask *ask, void *arg,
                             uint8_t vault_id_out[UID_BYTES], struct err *e);
 
+/* The same on the server that o->location names, where this machine is enrolled: its own vault. */
+MUST_CHECK int work_init_far(const struct init_options *o, const struct work_dirs *dirs,
+                             work_ask *ask, void *arg, uint8_t vault_id_out[UID_BYTES],
+                             struct err *e);
+
 /* ---- replicas ----------------------------------------------------------------------------- */
 
 struct replica_options {
