@@ -7,7 +7,7 @@
 
 #include "base/mem.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define FIRST_BYTES ((uint64_t)64 << 10)
@@ -43,6 +43,8 @@ static int open_near(struct far_store *f, const char *name, struct far_reader *r
 
 static int open_far(struct far_store *f, const char *name, struct far_reader *r, struct err *e)
 {
+    if (wire_object_access(name) == WIRE_NEVER) /* what no server shows */
+        return err_set(e, ERR_NOT_FOUND, "%s: not on a server", name);
     r->begin.max = FIRST_BYTES;
     if (fetch(f, name, 0, FIRST_BYTES, &r->begin, &r->base.len, e))
         return -1;
@@ -59,6 +61,7 @@ int far_open(struct store *s, const char *name, struct store_reader **out, struc
         return err_no_memory(e, name);
     r->base.impl = s->impl;
     r->store = f;
+    (void)snprintf(r->base.name, sizeof r->base.name, "%s", name);
     if (far_is_near(name) ? open_near(f, name, r, e) : open_far(f, name, r, e)) {
         far_reader_close(&r->base);
         return -1;
@@ -125,6 +128,8 @@ int far_list(struct store *s, const char *dir, store_each *each, void *arg, stru
     struct listing l = {dir, each, arg};
     if (far_is_near(dir))
         return store_list(f->near, dir, each, arg, e);
+    if (wire_list_access(dir) == WIRE_NEVER)
+        return 0;
     far_path(f, path, "objects?under=%s", dir);
     struct client_call call = {.method = "GET", .path = path, .answer = &answer};
     if (client_do(f->remote->client, &call, e))

@@ -47,7 +47,7 @@ int access_to_vault(struct request *q, const uint8_t vault[UID_BYTES], struct va
     by_grant(q, &a);
     bool looks_after = caller_may(q->server, &q->caller, LOOKS_AFTER, a.vault.tenant);
     if (!there || (!a.rights && !looks_after)) {
-        answer_not_found(q);
+        reply_not_found(q);
         return -1;
     }
     *out = a;

@@ -30,7 +30,7 @@ void api_server(struct request *q, const json_t *in, const uint8_t *body, size_t
     if (note_key_text(&log, false, &key, NULL))
         key.len = 0;
     buf_put_u8(&key, 0);
-    answer_json(q, 200,
+    reply_json(q, 200,
                 json_pack("{s:s, s:[i], s:s, s:o}", "name",
                           q->server->options.name ? q->server->options.name : "abri", "api",
                           WIRE_API, "log_key", key.failed ? "" : (char *)key.data, "time",
@@ -74,7 +74,7 @@ static void refuse_token(struct request *q, const char *code)
                        : strcmp(code, "tenant_closed") == 0
                            ? "the tenant of this token was closed"
                            : "this server does not know that token";
-    answer_refuse(q, code, "%s", text);
+    reply_refuse(q, code, "%s", text);
 }
 
 /* ---- certificates ---------------------------------------------------------------------------- */
@@ -184,7 +184,7 @@ static void welcome(struct request *q, struct newcomer *n, const struct buf *cer
         if (!bytes_are_zero(n->token.vault, UID_BYTES))
             (void)json_object_set_new(o, "vault", json_id(n->token.vault, UID_BYTES));
     }
-    answer_json(q, 201, o);
+    reply_json(q, 201, o);
 }
 
 void api_enrol(struct request *q, const json_t *in, const uint8_t *body, size_t len)
@@ -200,7 +200,7 @@ void api_enrol(struct request *q, const json_t *in, const uint8_t *body, size_t 
     if (!text || !n.request || !n.name || !*n.name || wire_token_parse(text, &token, &why)) {
         if (why.cls == ERR_UNSET)
             (void)err_set(&why, ERR_USAGE, "a token, a request for a certificate and a name are needed");
-        answer_error(q, "usage", &why);
+        reply_error(q, "usage", &why);
         return;
     }
     (void)pthread_mutex_lock(&s->decide);
@@ -211,7 +211,7 @@ void api_enrol(struct request *q, const json_t *in, const uint8_t *body, size_t 
     if (code)
         refuse_token(q, code);
     else if (rc || certify(q, &n.who, n.request, &certificate, &why))
-        answer_fail(q, &why);
+        reply_fail(q, &why);
     else
         welcome(q, &n, &certificate);
 }
@@ -227,9 +227,9 @@ void api_renew(struct request *q, const json_t *in, const uint8_t *body, size_t 
     if (!request)
         (void)err_set(&why, ERR_USAGE, "a request for a certificate is needed");
     if (!request || certify(q, &q->caller.identity, request, &certificate, &why))
-        answer_fail(q, &why);
+        reply_fail(q, &why);
     else
-        answer_json(q, 201, json_pack("{s:s}", "certificate", (char *)certificate.data));
+        reply_json(q, 201, json_pack("{s:s}", "certificate", (char *)certificate.data));
 }
 
 void api_self(struct request *q, const json_t *in, const uint8_t *body, size_t len)
@@ -250,5 +250,5 @@ void api_self(struct request *q, const json_t *in, const uint8_t *body, size_t l
     } else {
         json_decref(roles);
     }
-    answer_json(q, 200, o);
+    reply_json(q, 200, o);
 }

@@ -69,17 +69,17 @@ void api_grant_create(struct request *q, const json_t *in, const uint8_t *body, 
         (void)err_set(&why, ERR_USAGE, "a grant needs a vault, to whom, a reason, and 1 to %d hours", HOURS_MAX);
     if (why.cls || check(q, &ev, &why) || api_random(ev.grant, EVENT_ID_BYTES, &why)) {
         if (why.cls == ERR_NOT_FOUND)
-            answer_not_found(q);
+            reply_not_found(q);
         else
-            answer_fail(q, &why);
+            reply_fail(q, &why);
         return;
     }
     ev.until_ns = clock_realtime_ns() + hours * 3600 * NS_PER_S;
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
     if (server_decide(q->server, &ev, &why))
-        answer_fail(q, &why);
+        reply_fail(q, &why);
     else
-        answer_json(q, 201, json_pack("{s:o, s:o}", "grant", json_id(ev.grant, EVENT_ID_BYTES),
+        reply_json(q, 201, json_pack("{s:o, s:o}", "grant", json_id(ev.grant, EVENT_ID_BYTES),
                                       "until", json_time(ev.until_ns)));
 }
 
@@ -108,13 +108,13 @@ void api_grant_end(struct request *q, const json_t *in, const uint8_t *body, siz
     if (catalog_list_grant(q->server->catalog, NULL, seek, &n, &why) != 1 ||
         catalog_vault(q->server->catalog, n.found.vault, &v, NULL) ||
         !caller_may(q->server, &q->caller, GRANTERS, v.tenant)) {
-        answer_not_found(q);
+        reply_not_found(q);
         return;
     }
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
     memcpy(ev.grant, n.found.grant, EVENT_ID_BYTES);
     if (server_decide(q->server, &ev, &why))
-        answer_fail(q, &why);
+        reply_fail(q, &why);
     else
-        answer_json(q, 200, json_object());
+        reply_json(q, 200, json_object());
 }

@@ -45,7 +45,7 @@ static int find(struct request *q, struct catalog_identity *out)
     bool self = memcmp(q->ids[0], q->caller.identity.id, EVENT_ID_BYTES) == 0;
     if (catalog_identity(q->server->catalog, q->ids[0], out, NULL) ||
         !(self || listing_shows(&l, out->tenant))) {
-        answer_not_found(q);
+        reply_not_found(q);
         return -1;
     }
     return 0;
@@ -56,7 +56,7 @@ void api_identity(struct request *q, const json_t *in, const uint8_t *body, size
     struct catalog_identity i;
     (void)in, (void)body, (void)len;
     if (find(q, &i) == 0)
-        answer_json(q, 200, describe(&i));
+        reply_json(q, 200, describe(&i));
 }
 
 /* ---- revoking -------------------------------------------------------------------------------- */
@@ -91,7 +91,7 @@ void api_identity_revoke(struct request *q, const json_t *in, const uint8_t *bod
     if (find(q, &i))
         return;
     if (!may_revoke(q, &i)) {
-        answer_refuse(q, "forbidden", "this identity may not revoke that one");
+        reply_refuse(q, "forbidden", "this identity may not revoke that one");
         return;
     }
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
@@ -99,10 +99,10 @@ void api_identity_revoke(struct request *q, const json_t *in, const uint8_t *bod
     if (!ev.text || !*ev.text)
         (void)err_set(&why, ERR_USAGE, "why? A reason is needed");
     if (why.cls || server_decide(q->server, &ev, &why)) {
-        answer_fail(q, &why);
+        reply_fail(q, &why);
         return;
     }
-    answer_json(q, 200, json_object());
+    reply_json(q, 200, json_object());
     http_server_drop(q->server->http, is_of, i.id);
 }
 
@@ -132,11 +132,11 @@ static void role_call(struct request *q, const json_t *in, enum event_kind kind)
 {
     struct err why = ERR_INIT;
     if (change_role(q, in, kind, &why) == 0)
-        answer_json(q, 200, json_object());
+        reply_json(q, 200, json_object());
     else if (why.cls == ERR_NOT_FOUND)
-        answer_not_found(q);
+        reply_not_found(q);
     else
-        answer_fail(q, &why);
+        reply_fail(q, &why);
 }
 
 void api_role_give(struct request *q, const json_t *in, const uint8_t *body, size_t len)

@@ -33,7 +33,7 @@ void api_checkpoint(struct request *q, const json_t *in, const uint8_t *body, si
     struct err why = ERR_INIT;
     (void)in, (void)body, (void)len;
     if (tlog_checkpoint(q->server->log, &note, &why))
-        answer_fail(q, &why);
+        reply_fail(q, &why);
     else
         http_respond(q->http, 200, WIRE_TEXT, note.data, note.len);
 }
@@ -53,13 +53,13 @@ static json_t *hashes(uint8_t proof[MERKLE_PROOF_MAX][MERKLE_BYTES], size_t coun
     return array;
 }
 
-static void answer_proof(struct request *q, int rc, uint8_t proof[MERKLE_PROOF_MAX][MERKLE_BYTES],
+static void reply_proof(struct request *q, int rc, uint8_t proof[MERKLE_PROOF_MAX][MERKLE_BYTES],
                          size_t count, const struct err *why)
 {
     if (rc)
-        answer_fail(q, why);
+        reply_fail(q, why);
     else
-        answer_json(q, 200, json_pack("{s:o}", "proof", hashes(proof, count)));
+        reply_json(q, 200, json_pack("{s:o}", "proof", hashes(proof, count)));
 }
 
 void api_consistency(struct request *q, const json_t *in, const uint8_t *body, size_t len)
@@ -73,7 +73,7 @@ void api_consistency(struct request *q, const json_t *in, const uint8_t *body, s
                      query_number(http_query(q->http), "to", &to)
                  ? tlog_prove_consistency(q->server->log, from, to, proof, &count, &why)
                  : err_set(&why, ERR_USAGE, "?from=SIZE&to=SIZE");
-    answer_proof(q, rc, proof, count, &why);
+    reply_proof(q, rc, proof, count, &why);
 }
 
 void api_inclusion(struct request *q, const json_t *in, const uint8_t *body, size_t len)
@@ -87,7 +87,7 @@ void api_inclusion(struct request *q, const json_t *in, const uint8_t *body, siz
                      query_number(http_query(q->http), "size", &size)
                  ? tlog_prove_inclusion(q->server->log, index, size, proof, &count, &why)
                  : err_set(&why, ERR_USAGE, "?index=NUMBER&size=SIZE");
-    answer_proof(q, rc, proof, count, &why);
+    reply_proof(q, rc, proof, count, &why);
 }
 
 /* ---- entries ------------------------------------------------------------------------------------ */

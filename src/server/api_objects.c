@@ -43,11 +43,11 @@ static int begin_reading(struct request *q, struct reading *r)
     if (access_to_vault(q, q->ids[0], &r->access))
         return -1;
     if (!r->access.rights) {
-        answer_refuse(q, "forbidden", "reading needs a grant: ask for one");
+        reply_refuse(q, "forbidden", "reading needs a grant: ask for one");
         return -1;
     }
     if (vaults_take(q->server, q->ids[0], &r->v, &why)) {
-        answer_fail(q, &why);
+        reply_fail(q, &why);
         return -1;
     }
     return 0;
@@ -175,7 +175,7 @@ static void send_range(struct sending *n, bool ranged, uint64_t first, uint64_t 
             http_respond_with(q->http, ranged ? 206 : 200, WIRE_BINARY, &field, ranged ? 1 : 0,
                               room, (size_t)size);
         else
-            answer_fail(q, &(struct err){.cls = ERR_IO, .msg = "an object cannot be read"});
+            reply_fail(q, &(struct err){.cls = ERR_IO, .msg = "an object cannot be read"});
         sending_free(n);
         return;
     }
@@ -201,9 +201,9 @@ void api_object(struct request *q, const json_t *in, const uint8_t *body, size_t
         store_open(r.v->store, q->rest, &n->object, &why) ||
         note(&r, store_reader_len(n->object), &why)) {
         if (why.cls == ERR_NOT_FOUND || why.cls == ERR_USAGE)
-            answer_not_found(q);
+            reply_not_found(q);
         else
-            answer_fail(q, &why);
+            reply_fail(q, &why);
         if (n)
             store_reader_close(n->object);
         mem_free(n);
@@ -255,9 +255,9 @@ void api_object_list(struct request *q, const json_t *in, const uint8_t *body, s
         (void)err_set(&why, ERR_USAGE, "which directory? ?under=DIRECTORY");
     if (why.cls || list(&r, query + 6, &out, &why)) {
         if (why.cls == ERR_NOT_FOUND)
-            answer_not_found(q);
+            reply_not_found(q);
         else
-            answer_fail(q, &why);
+            reply_fail(q, &why);
     } else {
         http_respond(q->http, 200, WIRE_TEXT, out.data, out.len);
     }
@@ -364,7 +364,7 @@ void api_read(struct request *q, const json_t *in, const uint8_t *body, size_t l
     if (!b || !b->ranges)
         (void)err_no_memory(&why, "a list of ranges");
     if (why.cls || wire_ranges_take(body, len, keep_range, b, &why) || note(&r, 0, &why)) {
-        answer_fail(q, &why);
+        reply_fail(q, &why);
         reading_done(&r);
         if (b)
             mem_free(b->ranges);

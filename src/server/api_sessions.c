@@ -18,7 +18,7 @@ static int admit_writer(struct request *q, struct vault_access *a)
         return -1;
     if (a->rights & WIRE_RIGHT_ADD)
         return 0;
-    answer_refuse(q, "forbidden", "this identity may not add to that vault");
+    reply_refuse(q, "forbidden", "this identity may not add to that vault");
     return -1;
 }
 
@@ -33,7 +33,7 @@ void api_session_put(struct request *q, const json_t *in, const uint8_t *body, s
     if (admit_writer(q, &a))
         return;
     if (vaults_take(s, q->ids[0], &v, &why)) {
-        answer_fail(q, &why);
+        reply_fail(q, &why);
         return;
     }
     (void)pthread_mutex_lock(&v->lock);
@@ -43,9 +43,9 @@ void api_session_put(struct request *q, const json_t *in, const uint8_t *body, s
     if (!rc && memcmp(session, q->ids[1], UID_BYTES) != 0)
         rc = err_set(&why, ERR_USAGE, "the session's key is of another session than the path says");
     if (rc)
-        answer_fail(q, &why);
+        reply_fail(q, &why);
     else
-        answer_empty(q, 201);
+        reply_empty(q, 201);
 }
 
 static int take_session(struct request *q, const struct vault_access *a,
@@ -78,11 +78,11 @@ void api_session_begin(struct request *q, const json_t *in, const uint8_t *body,
     if (admit_writer(q, &a))
         return;
     if (take_session(q, &a, &n, &why)) {
-        answer_fail(q, &why);
+        reply_fail(q, &why);
         return;
     }
     sessions_give(q->server, n);
-    answer_json(q, 200, json_object());
+    reply_json(q, 200, json_object());
 }
 
 void api_session_end(struct request *q, const json_t *in, const uint8_t *body, size_t len)
@@ -92,7 +92,7 @@ void api_session_end(struct request *q, const json_t *in, const uint8_t *body, s
     if (admit_writer(q, &a))
         return;
     sessions_end(q->server, q->ids[0], q->ids[1], a.writer);
-    answer_json(q, 200, json_object());
+    reply_json(q, 200, json_object());
 }
 
 /* ---- packs: as they come ------------------------------------------------------------------- */
@@ -129,12 +129,12 @@ static int open_arrival(struct request *q, struct upload *u, const struct vault_
     return arrival_begin(u->session->entry->vault, &p, &u->arrival, e);
 }
 
-static void answer_arrived(struct request *q, const struct err *why)
+static void reply_arrived(struct request *q, const struct err *why)
 {
     if (why->cls == ERR_EXISTS)
-        answer_empty(q, 200);
+        reply_empty(q, 200);
     else
-        answer_fail(q, why);
+        reply_fail(q, why);
 }
 
 /* 0: go on; -1: answered, and whatever still comes is dropped. */
@@ -153,7 +153,7 @@ static int upload_begin(struct request *q)
     if (!u)
         (void)err_no_memory(&why, "an upload");
     upload_free(q);
-    answer_arrived(q, &why);
+    reply_arrived(q, &why);
     return -1;
 }
 
@@ -168,7 +168,7 @@ static void pack_piece(void *arg, struct http_request *r, const uint8_t *p, size
     if (arrival_take(u->arrival, p, len, &why)) {
         q->refused = true;
         upload_free(q);
-        answer_fail(q, &why);
+        reply_fail(q, &why);
     }
 }
 
@@ -183,9 +183,9 @@ static void pack_end(void *arg, struct http_request *r)
     int rc = arrival_end(TAKE(u->arrival), &why);
     upload_free(q);
     if (rc)
-        answer_arrived(q, &why);
+        reply_arrived(q, &why);
     else
-        answer_empty(q, 201);
+        reply_empty(q, 201);
 }
 
 static void pack_abort(void *arg, struct http_request *r)
@@ -240,10 +240,10 @@ void api_snapshot(struct request *q, const json_t *in, const uint8_t *body, size
         return;
     /* One that is here already may still be missing in the log: then it is entered now. */
     if (receive(q, &a, body, len, &got, &why) || record_snapshot(q, &a, &got, &entry, &why)) {
-        answer_fail(q, &why);
+        reply_fail(q, &why);
         return;
     }
-    answer_json(q, 201,
+    reply_json(q, 201,
                 json_pack("{s:o, s:I, s:o, s:I}", "snapshot", json_id(got.id, ID_BYTES), "sequence",
                           (json_int_t)got.seq, "received", json_time(got.received_ns), "log",
                           (json_int_t)entry.index));

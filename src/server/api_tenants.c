@@ -54,16 +54,16 @@ void api_tenant_create(struct request *q, const json_t *in, const uint8_t *body,
     (void)body, (void)len;
     if (!name || !*name) {
         (void)err_set(&why, ERR_USAGE, "a tenant needs a name of 1 to %d bytes", EVENT_NAME_MAX);
-        answer_fail(q, &why);
+        reply_fail(q, &why);
         return;
     }
     (void)pthread_mutex_lock(&q->server->decide);
     int rc = create(q, name, &t, &why);
     (void)pthread_mutex_unlock(&q->server->decide);
     if (rc)
-        answer_fail(q, &why);
+        reply_fail(q, &why);
     else
-        answer_json(q, 201, describe(&t));
+        reply_json(q, 201, describe(&t));
 }
 
 /* One that the caller looks after, or "not found". */
@@ -74,7 +74,7 @@ static int find(struct request *q, struct catalog_tenant *out)
         return -1;
     json_decref(l.array);
     if (catalog_tenant(q->server->catalog, q->ids[0], out, NULL) || !listing_shows(&l, out->id)) {
-        answer_not_found(q);
+        reply_not_found(q);
         return -1;
     }
     return 0;
@@ -85,7 +85,7 @@ void api_tenant(struct request *q, const json_t *in, const uint8_t *body, size_t
     struct catalog_tenant t;
     (void)in, (void)body, (void)len;
     if (find(q, &t) == 0)
-        answer_json(q, 200, describe(&t));
+        reply_json(q, 200, describe(&t));
 }
 
 void api_tenant_close(struct request *q, const json_t *in, const uint8_t *body, size_t len)
@@ -101,7 +101,7 @@ void api_tenant_close(struct request *q, const json_t *in, const uint8_t *body, 
     if (!ev.text || !*ev.text)
         (void)err_set(&why, ERR_USAGE, "why? A reason is needed");
     if (why.cls || server_decide(q->server, &ev, &why))
-        answer_fail(q, &why);
+        reply_fail(q, &why);
     else
-        answer_json(q, 200, json_object());
+        reply_json(q, 200, json_object());
 }

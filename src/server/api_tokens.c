@@ -126,18 +126,18 @@ void api_token_create(struct request *q, const json_t *in, const uint8_t *body, 
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
     if (take_type(in, &ev, &why) || take_hours(in, &ev, &why) || take_tenant(q, in, &ev, &why) ||
         take_links(q, in, &ev, &why)) {
-        answer_fail(q, &why);
+        reply_fail(q, &why);
         return;
     }
     if (!may_make(q, &ev)) {
-        answer_refuse(q, "forbidden", "this identity may not make such a token");
+        reply_refuse(q, "forbidden", "this identity may not make such a token");
         return;
     }
     if (token_make(q->server, &ev, text, &why)) {
-        answer_fail(q, &why);
+        reply_fail(q, &why);
         return;
     }
-    answer_json(q, 201, json_pack("{s:s, s:o, s:o}", "token", text, "id",
+    reply_json(q, 201, json_pack("{s:s, s:o, s:o}", "token", text, "id",
                                   json_id(ev.token, EVENT_ID_BYTES), "until",
                                   json_time(ev.until_ns)));
     explicit_bzero(text, sizeof text);
@@ -184,13 +184,13 @@ void api_token_cancel(struct request *q, const json_t *in, const uint8_t *body, 
         return;
     json_decref(l.array);
     if (catalog_token(q->server->catalog, q->ids[0], &t, NULL) || !listing_shows(&l, t.tenant)) {
-        answer_not_found(q);
+        reply_not_found(q);
         return;
     }
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
     memcpy(ev.token, t.token, EVENT_ID_BYTES);
     if (server_decide(q->server, &ev, &why))
-        answer_fail(q, &why);
+        reply_fail(q, &why);
     else
-        answer_json(q, 200, json_object());
+        reply_json(q, 200, json_object());
 }

@@ -33,7 +33,7 @@ static int check_first(struct request *q)
     if (catalog_vault_of(q->server->catalog, q->caller.identity.id, &v, NULL))
         return 0;
     (void)err_set(&why, ERR_EXISTS, "this machine has a vault already");
-    answer_error(q, "vault_exists", &why);
+    reply_error(q, "vault_exists", &why);
     return -1;
 }
 
@@ -59,9 +59,9 @@ void api_vault_prepare(struct request *q, const json_t *in, const uint8_t *body,
     store_close(s);
     (void)pthread_mutex_unlock(&q->server->decide);
     if (rc)
-        answer_fail(q, &why);
+        reply_fail(q, &why);
     else
-        answer_json(q, 200, json_pack("{s:o}", "keeper_key", json_id(key, sizeof key)));
+        reply_json(q, 200, json_pack("{s:o}", "keeper_key", json_id(key, sizeof key)));
 }
 
 static int sync_directory(const char *path, struct err *e)
@@ -152,9 +152,9 @@ void api_vault_adopt(struct request *q, const json_t *in, const uint8_t *body, s
     (void)pthread_mutex_lock(&q->server->decide);
     if (check_first(q) == 0) {
         if (adopt(q, body, len, &info, &why))
-            answer_fail(q, &why);
+            reply_fail(q, &why);
         else
-            answer_json(q, 201, json_pack("{s:o}", "vault", json_id(info.id, UID_BYTES)));
+            reply_json(q, 201, json_pack("{s:o}", "vault", json_id(info.id, UID_BYTES)));
     }
     (void)pthread_mutex_unlock(&q->server->decide);
 }
@@ -198,13 +198,13 @@ void api_writer_add(struct request *q, const json_t *in, const uint8_t *body, si
     uint8_t writer[UID_BYTES];
     (void)in;
     if (catalog_vault(q->server->catalog, q->ids[0], &v, NULL) || !may_join(q, &v)) {
-        answer_not_found(q);
+        reply_not_found(q);
         return;
     }
     if (add_writer(q, body, len, writer, &why))
-        answer_fail(q, &why);
+        reply_fail(q, &why);
     else
-        answer_json(q, 201, json_pack("{s:o}", "writer", json_id(writer, UID_BYTES)));
+        reply_json(q, 201, json_pack("{s:o}", "writer", json_id(writer, UID_BYTES)));
 }
 
 void api_writer_past(struct request *q, const json_t *in, const uint8_t *body, size_t len)
@@ -217,7 +217,7 @@ void api_writer_past(struct request *q, const json_t *in, const uint8_t *body, s
     if (access_to_vault(q, q->ids[0], &a))
         return;
     if (!(a.rights & WIRE_RIGHT_ADD) || memcmp(a.writer, q->ids[1], UID_BYTES) != 0) {
-        answer_not_found(q);
+        reply_not_found(q);
         return;
     }
     int rc = vaults_take(q->server, q->ids[0], &v, &why);
@@ -228,9 +228,9 @@ void api_writer_past(struct request *q, const json_t *in, const uint8_t *body, s
         vaults_give(q->server, v);
     }
     if (rc)
-        answer_fail(q, &why);
+        reply_fail(q, &why);
     else
-        answer_json(q, 200, json_pack("{s:I, s:o}", "sequence", (json_int_t)past.sequence,
+        reply_json(q, 200, json_pack("{s:I, s:o}", "sequence", (json_int_t)past.sequence,
                                       "snapshot", json_id(past.id, ID_BYTES)));
 }
 
@@ -268,5 +268,5 @@ void api_vault(struct request *q, const json_t *in, const uint8_t *body, size_t 
     struct vault_access a;
     (void)in, (void)body, (void)len;
     if (access_to_vault(q, q->ids[0], &a) == 0)
-        answer_json(q, 200, describe(&a.vault));
+        reply_json(q, 200, describe(&a.vault));
 }

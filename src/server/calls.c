@@ -93,12 +93,12 @@ int call_admit(struct request *q)
     const char *code = caller_identify(q->server, http_peer(q->http), &q->caller, &why);
     if (code) {
         tally_refusal(q->server, q->caller.identity.id, code);
-        answer_error(q, code, &why);
+        reply_error(q, code, &why);
         return -1;
     }
     if (has_what_it_takes(q))
         return 0;
-    answer_refuse(q, "forbidden", "this identity may not do that");
+    reply_refuse(q, "forbidden", "this identity may not do that");
     return -1;
 }
 
@@ -115,7 +115,7 @@ static void run(void *arg, struct http_request *r, const uint8_t *body, size_t l
         if (!json_is_object(in)) {
             json_decref(in);
             (void)err_set(&why, ERR_USAGE, "the body is no JSON object");
-            answer_error(q, "usage", &why);
+            reply_error(q, "usage", &why);
             return;
         }
     }
@@ -125,7 +125,7 @@ static void run(void *arg, struct http_request *r, const uint8_t *body, size_t l
 
 /* ---- the head of a request -------------------------------------------------------------------- */
 
-static void answer_plain(struct http_request *r, enum err_class cls, const char *code,
+static void reply_plain(struct http_request *r, enum err_class cls, const char *code,
                          const char *message, int status)
 {
     CLEANUP(buf_done) struct buf body = {.max = 4096};
@@ -140,7 +140,7 @@ void calls_head(void *server, struct http_request *r)
     bool other_method = false;
     struct request *q = mem_zalloc(sizeof *q);
     if (!q) {
-        answer_plain(r, ERR_NO_MEMORY, "no_memory", "out of memory", 503);
+        reply_plain(r, ERR_NO_MEMORY, "no_memory", "out of memory", 503);
         return;
     }
     q->server = server;
@@ -148,7 +148,7 @@ void calls_head(void *server, struct http_request *r)
     http_set_user(r, q);
     q->call = find_call(http_method(r), http_path(r), q, &other_method);
     if (!q->call) {
-        answer_plain(r, ERR_NOT_FOUND, other_method ? "no_such_method" : "no_such_call",
+        reply_plain(r, ERR_NOT_FOUND, other_method ? "no_such_method" : "no_such_call",
                      other_method ? "this call has other methods" : "there is no such call",
                      other_method ? 405 : 404);
         return;

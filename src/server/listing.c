@@ -16,7 +16,7 @@ int listing_begin(struct listing *l)
     l->array = json_array();
     if (l->array)
         return 0;
-    answer_json(l->q, 500, NULL);
+    reply_json(l->q, 500, NULL);
     return -1;
 }
 
@@ -30,8 +30,8 @@ void listing_end(struct listing *l, const char *name, int rc, const struct err *
 {
     if (rc) {
         json_decref(l->array);
-        answer_fail(l->q, e);
+        reply_fail(l->q, e);
         return;
     }
-    answer_json(l->q, 200, json_pack("{s:o}", name, l->array));
+    reply_json(l->q, 200, json_pack("{s:o}", name, l->array));
 }

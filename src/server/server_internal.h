@@ -212,17 +212,17 @@ void calls_done(void *server, struct http_request *r);
 /* Identifies and checks `who`: 0, or -1 and the refusal was answered and noted. */
 int call_admit(struct request *q);
 
-/* ---- answer.c ---------------------------------------------------------------------------------------------------- */
+/* ---- reply.c ----------------------------------------------------------------------------------------------------- */
 
-void answer_json(struct request *q, int status, json_t *o); /* takes `o`; NULL: out of memory */
-void answer_empty(struct request *q, int status);
-void answer_error(struct request *q, const char *code, const struct err *e);
+void reply_json(struct request *q, int status, json_t *o); /* takes `o`; NULL: out of memory */
+void reply_empty(struct request *q, int status);
+void reply_error(struct request *q, const char *code, const struct err *e);
 /* The class's name as the code. */
-void answer_fail(struct request *q, const struct err *e);
+void reply_fail(struct request *q, const struct err *e);
 /* A refusal that the log shall know of. */
-void answer_refuse(struct request *q, const char *code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void reply_refuse(struct request *q, const char *code, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* One answer for what does not exist and for what is somebody else's. */
-void answer_not_found(struct request *q);
+void reply_not_found(struct request *q);
 json_t *json_id(const uint8_t *id, size_t len);
 json_t *json_time(int64_t ns); /* RFC 3339; null for 0 */
 bool take_id(const json_t *o, const char *key, uint8_t *out, size_t len);

@@ -42,6 +42,8 @@ static int check_identity(struct check *c, struct err *e)
                memcmp(info.owner_pk, v->info.owner_pk, SIGN_PUBLIC_BYTES) != 0) {
         damage_report(&c->damage, "vault", "was replaced by another vault's");
     }
+    if (v->far) /* whose affair it is */
+        return 0;
     if (keeper_load(v, &keeper, &why))
         return note_top(c, "keeper", &why, e);
     sign_key_done(&keeper);
@@ -134,6 +136,17 @@ static int check_pack(struct check *c, uint32_t number, struct err *e)
     return rc;
 }
 
+#define LOOKS_MAX 16u
+
+static int missing_pack(struct check *c, uint32_t number)
+{
+    char name[PACK_NAME_BYTES];
+    pack_name(pack_set_at(&c->vault->packs, number)->id, name);
+    damage_report(&c->damage, name, "is listed, but is not there");
+    c->looked_at[number] = true;
+    return 0;
+}
+
 static int packs_room(struct check *c, struct err *e)
 {
     uint32_t had = c->pack_count;
@@ -156,11 +169,13 @@ static int packs_room(struct check *c, struct err *e)
 }
 
 /* What a collection removes under our eyes it has moved before: as long as packs
- * go away, we look again, and find where to. */
+ * go away, we look again, and find where to. One that is listed again and again but is not there
+ * (a server may say so) is missing. */
 static int check_packs(struct check *c, struct err *e)
 {
     struct vault *v = c->vault;
-    for (bool again = true; again;) {
+    bool again = true;
+    for (unsigned round = 1; again; round++) {
         again = false;
         if (vault_refresh(v, NULL, NULL, e) || packs_room(c, e))
             return -1;
@@ -168,6 +183,8 @@ static int check_packs(struct check *c, struct err *e)
             if (c->looked_at[i] || pack_set_at(&v->packs, i)->seen != v->refresh)
                 continue;
             int rc = check_pack(c, i, e);
+            if (rc == 1 && round == LOOKS_MAX)
+                rc = missing_pack(c, i);
             if (rc < 0)
                 return -1;
             again = again || rc;

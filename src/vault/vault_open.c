@@ -144,6 +144,9 @@ struct store *vault_store(struct vault *v)
 
 int keeper_load(struct vault *v, struct sign_key *out, struct err *e)
 {
+    if (v->far)
+        return err_set(e, ERR_REFUSED,
+                       "that is for the vault's keeper, which is the server: see `abri admin`");
     if (keeper_read(v->store, out, e))
         return -1;
     if (memcmp(out->public_key, v->info.keeper_pk, SIGN_PUBLIC_BYTES) != 0) {

@@ -9,14 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
-void answer_json(struct request *q, int status, json_t *o)
+void reply_json(struct request *q, int status, json_t *o)
 {
     char *text = o ? json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(o);
     if (!text) {
         struct err why = ERR_INIT;
         (void)err_no_memory(&why, "an answer");
-        answer_fail(q, &why);
+        reply_fail(q, &why);
         return;
     }
     http_respond(q->http, status, WIRE_JSON, text, strlen(text));
@@ -24,7 +24,7 @@ void answer_json(struct request *q, int status, json_t *o)
     mem_free(text);
 }
 
-void answer_empty(struct request *q, int status)
+void reply_empty(struct request *q, int status)
 {
     http_respond(q->http, status, NULL, NULL, 0);
 }
@@ -36,7 +36,7 @@ static int status_of(const char *code, const struct err *e)
     return e->cls == ERR_NO_KEY ? 403 : wire_status(e->cls);
 }
 
-void answer_error(struct request *q, const char *code, const struct err *e)
+void reply_error(struct request *q, const char *code, const struct err *e)
 {
     CLEANUP(buf_done) struct buf body = {.max = WIRE_JSON_MAX};
     wire_error_put(&body, code, e);
@@ -44,7 +44,7 @@ void answer_error(struct request *q, const char *code, const struct err *e)
 }
 
 /* Paths of this machine are nobody's business: what the system refuses is said here alone. */
-void answer_fail(struct request *q, const struct err *e)
+void reply_fail(struct request *q, const struct err *e)
 {
     struct err shown = *e;
     if (e->cls == ERR_IO || e->cls == ERR_READ_ONLY) {
@@ -54,10 +54,10 @@ void answer_fail(struct request *q, const struct err *e)
         server_tell(q->server, "no space: %s", e->msg);
         (void)err_set(&shown, e->cls, "the server has no space left: nothing that it has acknowledged is lost");
     }
-    answer_error(q, err_class_name(e->cls), &shown);
+    reply_error(q, err_class_name(e->cls), &shown);
 }
 
-void answer_refuse(struct request *q, const char *code, const char *fmt, ...)
+void reply_refuse(struct request *q, const char *code, const char *fmt, ...)
 {
     struct err why = ERR_INIT;
     char text[256], note[200];
@@ -68,14 +68,14 @@ void answer_refuse(struct request *q, const char *code, const char *fmt, ...)
     (void)err_set(&why, ERR_REFUSED, "%s", text);
     (void)snprintf(note, sizeof note, "%s %s: %s", q->call->method, q->call->path, code);
     tally_refusal(q->server, q->caller.identity.id, note);
-    answer_error(q, code, &why);
+    reply_error(q, code, &why);
 }
 
-void answer_not_found(struct request *q)
+void reply_not_found(struct request *q)
 {
     struct err why = ERR_INIT;
     (void)err_set(&why, ERR_NOT_FOUND, "there is nothing of that name for you");
-    answer_error(q, "not_found", &why);
+    reply_error(q, "not_found", &why);
 }
 
 json_t *json_id(const uint8_t *id, size_t len)
