@@ -87,6 +87,7 @@ static void work_piece(struct http_request *r, struct piece *x)
 static void work_finish(struct http_request *r)
 {
     const struct http_handler *h = &r->connection->server->handler;
+    source_drop(r); /* what produced the answer may still use what `done` frees */
     if (h->done && !r->head_error)
         h->done(h->arg, r);
     request_free(r);

@@ -16,17 +16,22 @@
 
 /* ---- paths ------------------------------------------------------------------------------ */
 
+static bool is(const char *p, size_t len, const char *text)
+{
+    return len == strlen(text) && memcmp(p, text, len) == 0;
+}
+
 /* One segment of a pattern: itself, or "{…}": an id of 32 or 64 digits; {aa} passes two digits over. */
 static bool match_segment(const char *pattern, size_t plen, const char *p, size_t len,
                           struct request *q)
 {
     if (pattern[0] != '{')
         return plen == len && memcmp(pattern, p, len) == 0;
-    if (plen == 4 && memcmp(pattern, "{aa}", 4) == 0)
+    if (is(pattern, plen, "{aa}"))
         return len == 2;
     if (q->id_count == CALL_IDS || (len != 32 && len != 64))
         return false;
-    if ((len == 64) != (memcmp(pattern, "{pack}", plen) == 0))
+    if ((len == 64) != is(pattern, plen, "{pack}"))
         return false;
     return hex_decode(p, len, q->ids[q->id_count++], len / 2);
 }
