@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reading objects of a server: the first request brings the beginning of an object and its length;
- * most objects are no longer than that.
+ * most objects are no longer than that. Of packs the length is known from the list, and what was
+ * expected comes ahead (prefetch.c).
  */
 #include "remote/far_store.h"
 
 #include "base/mem.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FIRST_BYTES ((uint64_t)64 << 10)
@@ -33,6 +35,67 @@ static int fetch(struct far_store *f, const char *name, uint64_t off, uint64_t l
     return 0;
 }
 
+/* ---- lengths of packs ----------------------------------------------------------------- */
+
+struct pack_length {
+    uint8_t id[ID_BYTES];
+    uint64_t len;
+};
+struct far_lengths {
+    struct buf items; /* of struct pack_length, ascending */
+};
+
+void far_lengths_free(struct far_lengths *l)
+{
+    if (l)
+        buf_done(&l->items);
+    mem_free(l);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return memcmp(a, b, ID_BYTES);
+}
+
+static bool pack_id_of(const char *name, uint8_t id[ID_BYTES])
+{
+    return strncmp(name, "packs/", 6) == 0 && strlen(name) == 9 + 2 * (size_t)ID_BYTES &&
+           hex_decode(name + 9, 2 * (size_t)ID_BYTES, id, ID_BYTES);
+}
+
+static bool known_length(struct far_store *f, const char *name, uint64_t *out)
+{
+    struct pack_length key, *found = NULL;
+    if (!pack_id_of(name, key.id))
+        return false;
+    (void)pthread_mutex_lock(&f->lock);
+    if (f->lengths && f->lengths->items.len)
+        found = bsearch(&key, f->lengths->items.data, f->lengths->items.len / sizeof key,
+                        sizeof key, by_id);
+    if (found)
+        *out = found->len;
+    (void)pthread_mutex_unlock(&f->lock);
+    return found != NULL;
+}
+
+/* Takes the place of what was known; without memory nothing is known. */
+static void keep_lengths(struct far_store *f, struct far_lengths *l)
+{
+    if (l && l->items.failed) {
+        far_lengths_free(l);
+        l = NULL;
+    }
+    if (l && l->items.len)
+        qsort(l->items.data, l->items.len / sizeof(struct pack_length), sizeof(struct pack_length), by_id);
+    (void)pthread_mutex_lock(&f->lock);
+    struct far_lengths *old = f->lengths;
+    f->lengths = l;
+    (void)pthread_mutex_unlock(&f->lock);
+    far_lengths_free(old);
+}
+
+/* ---- objects ------------------------------------------------------------------------------- */
+
 static int open_near(struct far_store *f, const char *name, struct far_reader *r, struct err *e)
 {
     if (store_open(f->near, name, &r->near, e))
@@ -45,6 +108,8 @@ static int open_far(struct far_store *f, const char *name, struct far_reader *r,
 {
     if (wire_object_access(name) == WIRE_NEVER) /* what no server shows */
         return err_set(e, ERR_NOT_FOUND, "%s: not on a server", name);
+    if (known_length(f, name, &r->base.len))
+        return 0;
     r->begin.max = FIRST_BYTES;
     if (fetch(f, name, 0, FIRST_BYTES, &r->begin, &r->base.len, e))
         return -1;
@@ -81,6 +146,8 @@ int far_read(struct store_reader *base, uint64_t off, void *p, size_t len, struc
         memcpy(p, r->begin.data + off, len);
         return 0;
     }
+    if (r->store->ahead && prefetch_read(r->store->ahead, base->name, off, p, len))
+        return 0;
     struct buf out = {.data = p, .cap = len, .max = len}; /* never grows: cap is max */
     if (fetch(r->store, base->name, off, len, &out, NULL, e))
         return -1;
@@ -93,6 +160,20 @@ const uint8_t *far_map(struct store_reader *base)
 {
     struct far_reader *r = (struct far_reader *)base;
     return r->near ? store_reader_map(r->near) : NULL;
+}
+
+/* Made by the first who expects anything: most never do. */
+void far_expect(struct store *s, const struct store_range *ranges, size_t count)
+{
+    struct far_store *f = far_of(s);
+    (void)pthread_mutex_lock(&f->lock);
+    if (!f->ahead) {
+        (void)snprintf(f->read_path, sizeof f->read_path, "/v1/vaults/%s/read", f->vault);
+        (void)!prefetch_new(f->remote->client, f->read_path, &f->ahead, NULL);
+    }
+    (void)pthread_mutex_unlock(&f->lock);
+    if (f->ahead)
+        prefetch_expect(f->ahead, ranges, count);
 }
 
 void far_reader_close(struct store_reader *base)
@@ -109,14 +190,18 @@ struct listing {
     const char *dir;
     store_each *each;
     void *arg;
+    struct far_lengths *lengths; /* NULL: it is not packs that are listed */
 };
 
 /* A server may say what it likes: only names that a store may have, below the directory. */
 static int hand_on(void *arg, const char *name, uint64_t len, struct err *e)
 {
     const struct listing *l = arg;
+    struct pack_length known = {.len = len};
     if (!store_name_valid(name) || !store_name_below(name, l->dir))
         return 0;
+    if (l->lengths && pack_id_of(name, known.id))
+        buf_put(&l->lengths->items, &known, sizeof known);
     return l->each(l->arg, name, len, e);
 }
 
@@ -125,7 +210,8 @@ int far_list(struct store *s, const char *dir, store_each *each, void *arg, stru
     struct far_store *f = far_of(s);
     CLEANUP(buf_done) struct buf answer = {.max = WIRE_LIST_MAX};
     char path[FAR_PATH_MAX];
-    struct listing l = {dir, each, arg};
+    struct listing l = {dir, each, arg, NULL};
+    bool packs = strcmp(dir, "packs") == 0;
     if (far_is_near(dir))
         return store_list(f->near, dir, each, arg, e);
     if (wire_list_access(dir) == WIRE_NEVER)
@@ -134,5 +220,10 @@ int far_list(struct store *s, const char *dir, store_each *each, void *arg, stru
     struct client_call call = {.method = "GET", .path = path, .answer = &answer};
     if (client_do(f->remote->client, &call, e))
         return -1;
-    return wire_list_take(answer.data, answer.len, hand_on, &l, e);
+    if (packs && (l.lengths = mem_zalloc(sizeof *l.lengths)) != NULL)
+        l.lengths->items.max = WIRE_LIST_MAX;
+    int rc = wire_list_take(answer.data, answer.len, hand_on, &l, e);
+    if (packs)
+        keep_lengths(f, l.lengths);
+    return rc;
 }

@@ -21,6 +21,8 @@ void far_path(const struct far_store *f, char out[FAR_PATH_MAX], const char *fmt
 static void far_close(struct store *s)
 {
     struct far_store *f = far_of(s);
+    prefetch_free(f->ahead);
+    far_lengths_free(f->lengths);
     store_close(f->near);
     remote_close(f->remote);
     (void)pthread_mutex_destroy(&f->lock);
@@ -61,6 +63,7 @@ static const struct store_impl far_impl = {
     .read = far_read,
     .map = far_map,
     .reader_close = far_reader_close,
+    .expect = far_expect,
     .list = far_list,
     .remove = far_remove,
     .lease_take = far_lease_take,

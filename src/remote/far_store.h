@@ -6,6 +6,7 @@
 #ifndef ABRI_REMOTE_FAR_STORE_H
 #define ABRI_REMOTE_FAR_STORE_H
 
+#include "remote/prefetch.h"
 #include "remote/remote_internal.h"
 #include "store/store_seam.h"
 
@@ -18,6 +19,9 @@ struct far_store {
     char vault[2 * UID_BYTES + 1];
     pthread_mutex_t lock;
     char session[2 * UID_BYTES + 1]; /* the one that is under way; "" if there is none */
+    struct prefetch *ahead;          /* NULL until something is expected */
+    char read_path[64];
+    struct far_lengths *lengths; /* of packs, as they were listed */
 };
 
 static inline struct far_store *far_of(struct store *s)
@@ -41,6 +45,9 @@ int far_read(struct store_reader *r, uint64_t off, void *p, size_t len, struct e
 const uint8_t *far_map(struct store_reader *r);
 void far_reader_close(struct store_reader *r);
 int far_list(struct store *s, const char *dir, store_each *each, void *arg, struct err *e);
+
+void far_expect(struct store *s, const struct store_range *ranges, size_t count);
+void far_lengths_free(struct far_lengths *l);
 
 int far_create(struct store *s, struct store_writer **out, struct err *e);
 int far_write(struct store_writer *w, uint64_t off, const void *p, size_t len, struct err *e);

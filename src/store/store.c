@@ -190,6 +190,17 @@ void store_reader_close(struct store_reader *r)
         r->impl->reader_close(r);
 }
 
+void store_expect(struct store *s, const struct store_range *ranges, size_t count)
+{
+    if (s->impl->expect && count)
+        s->impl->expect(s, ranges, count);
+}
+
+bool store_is_far(const struct store *s)
+{
+    return s->impl->expect != NULL;
+}
+
 int store_list(struct store *s, const char *dir, store_each *each, void *arg, struct err *e)
 {
     if (check_dir(dir, e))

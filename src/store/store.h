@@ -27,6 +27,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define STORE_NAME_MAX 200
@@ -95,6 +96,16 @@ MUST_CHECK int store_read(struct store_reader *r, uint64_t off, void *p, size_t 
  * kills the process with SIGBUS. Where that must not happen, use store_read. */
 const uint8_t *store_reader_map(struct store_reader *r);
 void store_reader_close(struct store_reader *r); /* NULL is fine */
+
+/* What will be read soon, in about this order, each once: a store that is far away fetches it
+ * ahead and many at once. Only a hint; wrong ones cost time alone. Names are borrowed for the call. */
+struct store_range {
+    const char *name;
+    uint64_t off, len;
+};
+void store_expect(struct store *s, const struct store_range *ranges, size_t count);
+/* Whether hints are of any use. */
+bool store_is_far(const struct store *s);
 
 /* Calls `each` for every object below directory `dir` ("packs" finds
  * "packs/3f/3f2a…"; full names, any order). A missing directory has no

@@ -33,6 +33,8 @@ struct store_impl {
     const uint8_t *(*map)(struct store_reader *r);
     void (*reader_close)(struct store_reader *r);
 
+    void (*expect)(struct store *s, const struct store_range *ranges, size_t count); /* may be NULL */
+
     int (*list)(struct store *s, const char *dir, store_each *each, void *arg, struct err *e);
     int (*remove)(struct store *s, const char *name, struct err *e);
 

@@ -269,11 +269,37 @@ static int read_footer(struct vault *v, uint32_t number, struct batch *b, struct
     return rc;
 }
 
+#define AHEAD      256u
+#define TAIL_BYTES UINT64_C(16384) /* most footers are shorter */
+
+/* Ends of packs that are far away: all in a few requests instead of three for each. */
+static void expect_ends(struct vault *v, uint32_t count)
+{
+    struct store_range ranges[2 * AHEAD];
+    char names[AHEAD][PACK_NAME_BYTES];
+    size_t n = 0;
+    for (uint32_t i = 0; i < count && store_is_far(v->store); i++) {
+        const struct pack *p = pack_set_at(&v->packs, i);
+        if (p->seen == v->refresh && p->covered != v->refresh) {
+            uint64_t tail = p->len < TAIL_BYTES ? p->len : TAIL_BYTES;
+            pack_name(p->id, names[n / 2]);
+            ranges[n] = (struct store_range){names[n / 2], 0, PACK_HEADER_BYTES};
+            ranges[n + 1] = (struct store_range){names[n / 2], p->len - tail, tail};
+            n += 2;
+        }
+        if (n == 2 * AHEAD || i + 1 == count) {
+            store_expect(v->store, ranges, n);
+            n = 0;
+        }
+    }
+}
+
 int index_read_footers(struct vault *v, struct damage *d, struct err *e)
 {
     struct batch b = {0};
     int rc = 0;
     uint32_t count = atomic_load(&v->packs.count);
+    expect_ends(v, count);
     for (uint32_t i = 0; !rc && i < count; i++) {
         const struct pack *p = pack_set_at(&v->packs, i);
         if (p->seen != v->refresh || p->covered == v->refresh)

@@ -144,12 +144,12 @@ static int see_pack(void *arg, const char *name, uint64_t len, struct err *e)
     struct vault *v = arg;
     uint8_t id[ID_BYTES];
     uint32_t number;
-    (void)len;
     if (!pack_name_decode(name, id))
         return 0; /* not a pack; vault_check reports it */
     if (pack_set_add(&v->packs, id, &number, e))
         return -1;
     pack_set_at(&v->packs, number)->seen = v->refresh;
+    pack_set_at(&v->packs, number)->len = len;
     return 0;
 }
 

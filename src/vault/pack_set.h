@@ -29,6 +29,7 @@ struct pack {
     _Atomic uint64_t damaged;   /* the same: condemned, since a repair could not mend it */
     _Atomic bool unsynced; /* its name may not survive a power cut yet */
     uint64_t seen;         /* the last refresh that listed it */
+    uint64_t len;          /* bytes, as it was listed */
     uint64_t covered;      /* the last refresh in which a run described it */
 };
 

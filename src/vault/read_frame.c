@@ -155,3 +155,39 @@ int vault_read_frame(struct vault *v, const struct frame_loc *loc, uint8_t *buf,
         return err_wrap(e, "%s at offset %u", name, loc->offset);
     return 0;
 }
+
+/* ---- ahead ------------------------------------------------------------------------------- */
+
+#define EXPECT_BATCH 512u
+
+struct expecting {
+    struct store_range ranges[EXPECT_BATCH];
+    char names[EXPECT_BATCH][PACK_NAME_BYTES];
+    size_t count;
+};
+
+static void add_range(struct vault *v, struct expecting *x, const struct frame_loc *loc)
+{
+    size_t i = x->count++;
+    pack_name(pack_set_at(&v->packs, loc->pack)->id, x->names[i]);
+    x->ranges[i] = (struct store_range){.name = x->names[i], .off = loc->offset,
+                                        .len = FRAME_HEADER_BYTES + (uint64_t)loc->len};
+}
+
+void vault_expect(struct vault *v, const struct frame_loc *locs, size_t count)
+{
+    struct expecting *x = store_is_far(v->store) ? mem_alloc(sizeof *x) : NULL;
+    uint32_t packs = atomic_load_explicit(&v->packs.count, memory_order_acquire);
+    if (!x)
+        return;
+    x->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (locs[i].pack < packs)
+            add_range(v, x, &locs[i]);
+        if (x->count == EXPECT_BATCH || i + 1 == count) {
+            store_expect(v->store, x->ranges, x->count);
+            x->count = 0;
+        }
+    }
+    mem_free(x);
+}

@@ -193,6 +193,9 @@ uint32_t vault_pack_frames(struct vault *v, uint32_t pack); /* 0 if its footer i
 MUST_CHECK int vault_read_frame(struct vault *v, const struct frame_loc *loc, uint8_t *buf,
                                 struct frame *out, struct err *e);
 
+/* Frames that will be read soon, in about this order: a vault that is far away fetches them ahead. */
+void vault_expect(struct vault *v, const struct frame_loc *locs, size_t count);
+
 /* ---- sessions: adding ------------------------------------------------------ */
 
 struct session;

@@ -37,6 +37,7 @@ struct restore_file {
 struct piece {
     uint8_t id[ID_BYTES];
     uint32_t pack, pack_offset; /* where the chunk lies: for sorting */
+    uint32_t sealed_len;        /* for fetching ahead */
     uint32_t order;             /* within the window */
     uint32_t chunk_offset;
     uint64_t len;

@@ -16,6 +16,7 @@ int window_add(struct restore *r, struct restore_file *f, const struct item *it,
     (void)vault_find(r->access->vault, it->id, &loc); /* missing: the job reports it */
     *p = (struct piece){.pack = loc.pack,
                         .pack_offset = loc.offset,
+                        .sealed_len = loc.len,
                         .order = r->window_count,
                         .chunk_offset = it->offset,
                         .len = it->len,
@@ -70,9 +71,30 @@ static int submit(struct restore *r, const struct piece *pieces, size_t count, s
     return 0;
 }
 
+#define AHEAD 256u
+
+/* Each chunk once: what is alike lies side by side. */
+static void expect_all(struct restore *r)
+{
+    struct frame_loc ahead[AHEAD];
+    size_t n = 0;
+    for (uint32_t i = 0; i < r->window_count; i++) {
+        const struct piece *p = &r->window[i];
+        if (i && memcmp(p->id, p[-1].id, ID_BYTES) == 0)
+            continue;
+        ahead[n++] = (struct frame_loc){.pack = p->pack, .offset = p->pack_offset, .len = p->sealed_len};
+        if (n == AHEAD) {
+            vault_expect(r->access->vault, ahead, n);
+            n = 0;
+        }
+    }
+    vault_expect(r->access->vault, ahead, n);
+}
+
 int window_flush(struct restore *r, struct err *e)
 {
     qsort(r->window, r->window_count, sizeof *r->window, by_place);
+    expect_all(r);
     uint32_t from = 0;
     while (from < r->window_count) {
         uint32_t to = from + 1;
