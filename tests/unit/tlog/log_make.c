@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * log_make DIR SIZE [BEHIND]: a log of SIZE entries in DIR, settled, and BEHIND more that are only in the journal (the
- * process ends without closing). Prints the key and the checkpoint's size. Entry i is "entry <i>\n", i % 50 times.
+ * log_make DIR SIZE [BEHIND]: a log of SIZE entries in DIR, settled, and BEHIND more that are only
+ * in the journal (the process ends without closing). Prints the key and the checkpoint's size.
+ * Entry i is "entry <i>\n", i % 50 times.
  */
 #include "base/mem.h"
 #include "tlog/tlog.h"
