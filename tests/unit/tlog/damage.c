@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "tlog/tlog_internal.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -179,6 +180,83 @@ static void a_cut_journal_is_a_shorter_log(void **state)
     buf_done(&b);
 }
 
+/* A block of zeros in the last record is a torn write; the same in an older one is damage. */
+static void only_the_last_record_may_be_torn(void **state)
+{
+    (void)state;
+    uint8_t large[2000];
+    struct err e = ERR_INIT;
+    uint64_t index;
+    memset(large, 'x', sizeof large);
+    struct tlog *t = world_create(&w);
+    struct buf checkpoint = slurp("checkpoint");
+    world_grow(t, 3);
+    world_ok(tlog_append(t, large, sizeof large, &index, &e), &e);
+    struct buf torn = slurp("pending");
+    world_ok(tlog_append(t, large, sizeof large, &index, &e), &e);
+    struct buf older = slurp("pending");
+    tlog_close(t);
+    spill("checkpoint", checkpoint.data, checkpoint.len);
+    memset(torn.data + torn.len - 1024, 0, 512);
+    memset(older.data + torn.len - 1024, 0, 512);
+    spill("pending", torn.data, torn.len);
+    t = world_open(&w);
+    world_check(&w, t, 3);
+    tlog_close(t);
+    spill("checkpoint", checkpoint.data, checkpoint.len);
+    spill("pending", older.data, older.len);
+    assert_int_equal(found(), 1);
+    buf_done(&torn);
+    buf_done(&older);
+    buf_done(&checkpoint);
+}
+
+/* Somebody without the key changes an entry and makes all hashes agree. */
+static void a_record_that_hashes_and_is_not_signed_is_found(void **state)
+{
+    (void)state;
+    struct journal_record r;
+    enum journal_state end;
+    struct err e = ERR_INIT;
+    struct tlog *t = world_create(&w);
+    uint64_t index, base;
+    struct buf checkpoint = slurp("checkpoint"), forged = {0};
+    world_ok(tlog_append(t, "pay 100", 7, &index, &e), &e);
+    struct buf pending = slurp("pending");
+    tlog_close(t);
+    size_t at = JOURNAL_BLOCK;
+    world_ok(journal_head(&pending, &base, &e), &e);
+    world_ok(journal_next(&pending, &at, &r, &end, &e), &e);
+    assert_int_equal(end, JOURNAL_RECORD);
+    pending.data[(size_t)(r.entries - pending.data) + 2 + 4] = '9';
+    journal_put_head(&forged, base);
+    journal_put(&forged, &r);
+    spill("checkpoint", checkpoint.data, checkpoint.len);
+    spill("pending", forged.data, forged.len);
+    t = NULL; /* it is not even opened, let alone signed over */
+    assert_int_equal(tlog_open_with(w.dir, WORLD_ORIGIN, &w.key, &world_ops, NULL, &t, &e), -1);
+    assert_int_equal(e.cls, ERR_DAMAGED);
+    buf_done(&pending);
+    buf_done(&forged);
+    buf_done(&checkpoint);
+}
+
+static void a_checkpoint_that_was_put_back_is_found(void **state)
+{
+    (void)state;
+    struct tlog *t = world_create(&w);
+    world_grow(t, 60);
+    tlog_close(t);
+    struct buf old = slurp("checkpoint");
+    t = world_open(&w);
+    world_grow(t, 70);
+    tlog_close(t);
+    assert_int_equal(found(), 0);
+    spill("checkpoint", old.data, old.len);
+    assert_int_equal(found(), 1);
+    buf_done(&old);
+}
+
 static void a_missing_file_is_found(void **state)
 {
     (void)state;
@@ -341,6 +419,9 @@ int main(void)
         T(a_changed_cosigned_checkpoint_is_found),
         T(a_changed_byte_is_found_in_the_journal),
         T(a_cut_journal_is_a_shorter_log),
+        T(only_the_last_record_may_be_torn),
+        T(a_record_that_hashes_and_is_not_signed_is_found),
+        T(a_checkpoint_that_was_put_back_is_found),
         T(a_missing_file_is_found),
         T(exchanged_bundles_are_found),
         T(a_log_of_another_key_is_found),

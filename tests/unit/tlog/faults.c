@@ -157,6 +157,30 @@ static void each_call_fails_once(void **state)
     printf("%u calls, %u appends refused\n", at - 1, refused);
 }
 
+/* A record whose sync failed may be on disk: nothing else takes its place. */
+static void after_a_failed_sync_it_must_be_opened_again(void **state)
+{
+    (void)state;
+    struct plan p = {0};
+    struct err e = ERR_INIT;
+    uint64_t index;
+    tlog_close(world_create(&w));
+    struct tlog *t = open_failing(&p);
+    p.calls = 0;
+    p.fail_at = 2; /* the write, the sync */
+    assert_int_equal(tlog_append(t, "a", 1, &index, &e), -1);
+    assert_int_equal(tlog_append(t, "b", 1, &index, &e), -1);
+    assert_non_null(strstr(e.msg, "opened again"));
+    tlog_close(t);
+    t = world_open(&w);
+    struct buf entry = {0};
+    world_ok(tlog_entry(t, 0, &entry, &e), &e);
+    assert_int_equal(entry.len, 1);
+    assert_int_equal(entry.data[0], 'a');
+    buf_done(&entry);
+    tlog_close(t);
+}
+
 static void a_full_disk_refuses_and_loses_nothing(void **state)
 {
     (void)state;
@@ -242,6 +266,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_call_fails_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(after_a_failed_sync_it_must_be_opened_again, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_refuses_and_loses_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(no_memory_refuses_and_loses_nothing, setup, teardown),
     };
