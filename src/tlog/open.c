@@ -237,7 +237,7 @@ static int read_journal(struct tlog *t, struct buf *out, struct err *e)
         return -1;
     CLEANUP(file_close)
     int fd = openat(t->files.dirfd, "pending", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 || fdatasync(fd))
+    if (fd < 0 || t->files.ops->fdatasync(t->files.arg, fd, "pending"))
         return err_sys(e, errno, "log '%s': sync 'pending'", t->files.name);
     return 0;
 }
@@ -377,14 +377,18 @@ static int load_beside_writer(struct tlog *t, struct err *e)
     return err_give(e, &caught);
 }
 
-int tlog_reader_at(int dirfd, const char *name, const struct note_key *log, struct tlog **out,
-                   struct err *e)
+int tlog_reader_at(int dirfd, const char *name, const struct note_key *log,
+                   const struct tlog_ops *ops, void *arg, struct tlog **out, struct err *e)
 {
     struct tlog *t = new_log(name);
-    if (!t)
+    if (!t) {
+        file_close(&dirfd);
         return err_no_memory(e, "a log");
+    }
     t->log = *log;
     t->files.dirfd = dirfd;
+    t->files.ops = ops;
+    t->files.arg = arg;
     if (load_beside_writer(t, e)) {
         tlog_close(t);
         return -1;
@@ -393,12 +397,18 @@ int tlog_reader_at(int dirfd, const char *name, const struct note_key *log, stru
     return 0;
 }
 
-int tlog_open_reader(const char *dir, const struct note_key *log, struct tlog **out, struct err *e)
+int tlog_open_reader_with(const char *dir, const struct note_key *log, const struct tlog_ops *ops,
+                          void *arg, struct tlog **out, struct err *e)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return err_sys(e, errno, "open the log '%s'", dir);
-    return tlog_reader_at(fd, dir, log, out, e);
+    return tlog_reader_at(fd, dir, log, ops, arg, out, e);
+}
+
+int tlog_open_reader(const char *dir, const struct note_key *log, struct tlog **out, struct err *e)
+{
+    return tlog_open_reader_with(dir, log, &tlog_system, NULL, out, e);
 }
 
 /* ---- making one

@@ -36,11 +36,19 @@ void tile_root(const uint8_t *hashes, unsigned count, uint8_t out[MERKLE_BYTES])
     memcpy(out, from, MERKLE_BYTES);
 }
 
+/* Room or not, what is in the buffer stays good. */
+static bool make_room(struct buf *b, size_t len)
+{
+    bool good = buf_reserve(b, len) != NULL;
+    b->failed = false;
+    return good;
+}
+
 int tail_reserve(struct tail *t, size_t count, size_t bytes, struct err *e)
 {
-    bool good = buf_reserve(&t->entries, bytes + 1) && buf_reserve(&t->starts, 4 * count + 1);
+    bool good = make_room(&t->entries, bytes + 1) && make_room(&t->starts, 4 * count + 1);
     for (unsigned l = 0; l < TILE_LEVELS; l++, count = count / TILE_WIDTH + 1)
-        good = good && buf_reserve(&t->level[l].hashes, count * MERKLE_BYTES);
+        good = good && make_room(&t->level[l].hashes, count * MERKLE_BYTES);
     return good ? 0 : err_no_memory(e, "the log's right edge");
 }
 

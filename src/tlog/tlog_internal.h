@@ -168,8 +168,10 @@ struct tlog {
 
 /* open.c: reads what is on disk into a new log. */
 MUST_CHECK int tlog_load(struct tlog *t, bool *settle_out, struct err *e);
+/* A reader, which owns `dirfd`, also when it fails. */
 MUST_CHECK int tlog_reader_at(int dirfd, const char *name, const struct note_key *log,
-                              struct tlog **out, struct err *e);
+                              const struct tlog_ops *ops, void *arg, struct tlog **out,
+                              struct err *e);
 /* settle.c: everything into tiles, and a new journal. For the thread that writes. */
 MUST_CHECK int tlog_settle(struct tlog *t, struct err *e);
 /* read.c: hashes `from` … of a tile, `count` of them, from memory or disk. */

@@ -32,5 +32,8 @@ MUST_CHECK int tlog_create_with(const char *dir, const char *origin, const struc
 MUST_CHECK int tlog_open_with(const char *dir, const char *origin, const struct sign_key *key,
                               const struct tlog_ops *ops, void *arg, struct tlog **out,
                               struct err *e);
+MUST_CHECK int tlog_open_reader_with(const char *dir, const struct note_key *log,
+                                     const struct tlog_ops *ops, void *arg, struct tlog **out,
+                                     struct err *e);
 
 #endif

@@ -228,7 +228,8 @@ int tlog_verify(struct tlog *t, void (*damaged)(void *arg, const char *what), vo
     a->damaged = damaged;
     a->arg = arg;
     int fd = fcntl(t->files.dirfd, F_DUPFD_CLOEXEC, 0), rc;
-    if (fd < 0 || tlog_reader_at(fd, t->files.name, &t->log, &a->disk, &caught)) {
+    if (fd < 0 ||
+        tlog_reader_at(fd, t->files.name, &t->log, t->files.ops, t->files.arg, &a->disk, &caught)) {
         rc = fd < 0 ? err_set(e, ERR_IO, "log '%s': no more files can be opened", t->files.name)
                     : outcome(a, &caught, e);
     } else {

@@ -2,6 +2,7 @@
 #include "log_world.h"
 
 #include "base/mem.h"
+#include "tlog/tlog_test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +20,25 @@ void world_ok(int rc, const struct err *e)
         die(e->msg);
 }
 
+static int no_sync(void *arg, int fd, const char *path)
+{
+    (void)arg;
+    (void)fd;
+    (void)path;
+    return 0;
+}
+
+/* The table of a file system that is always in time. */
+struct tlog_ops world_ops;
+
 void world_make(struct log_world *w)
 {
     struct err e = ERR_INIT;
     uint8_t seed[SIGN_SEED_BYTES] = {1};
     *w =
         (struct log_world){.log = {.name = WORLD_ORIGIN}, .witness = {.name = "witness.example/w"}};
+    world_ops = tlog_system;
+    world_ops.fdatasync = world_ops.sync_dir = no_sync;
     world_ok(sign_init(&e), &e);
     sign_key_from_seed(seed, &w->key);
     seed[0] = 2;
@@ -44,7 +58,7 @@ struct tlog *world_open(struct log_world *w)
 {
     struct tlog *t = NULL;
     struct err e = ERR_INIT;
-    world_ok(tlog_open(w->dir, WORLD_ORIGIN, &w->key, &t, &e), &e);
+    world_ok(tlog_open_with(w->dir, WORLD_ORIGIN, &w->key, &world_ops, NULL, &t, &e), &e);
     return t;
 }
 
@@ -52,14 +66,14 @@ struct tlog *world_reader(struct log_world *w)
 {
     struct tlog *t = NULL;
     struct err e = ERR_INIT;
-    world_ok(tlog_open_reader(w->dir, &w->log, &t, &e), &e);
+    world_ok(tlog_open_reader_with(w->dir, &w->log, &world_ops, NULL, &t, &e), &e);
     return t;
 }
 
 struct tlog *world_create(struct log_world *w)
 {
     struct err e = ERR_INIT;
-    world_ok(tlog_create(w->dir, WORLD_ORIGIN, &w->key, &e), &e);
+    world_ok(tlog_create_with(w->dir, WORLD_ORIGIN, &w->key, &world_ops, NULL, &e), &e);
     return world_open(w);
 }
 
