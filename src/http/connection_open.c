@@ -19,7 +19,7 @@
  * one beyond this. */
 #define GATHER_BYTES ((size_t)128 << 10)
 /* Records of TLS that carry nothing for us: key updates, empty ones. */
-#define EMPTY_RECORDS_BURST 100
+#define EMPTY_RECORDS_BURST      100
 #define EMPTY_RECORDS_PER_SECOND 10
 
 /* ---- how much may wait ------------------------------------------------------------------ */
@@ -76,7 +76,8 @@ static bool feed(struct connection *c, const uint8_t *p, size_t len)
     ssize_t n = nghttp2_session_mem_recv(c->h2, p, len);
     if (n >= 0 && (size_t)n == len)
         return true;
-    count_add(&c->server->count.protocol_errors, 1);
+    if (!c->doomed)
+        count_add(&c->server->count.protocol_errors, 1);
     return false;
 }
 
@@ -85,7 +86,7 @@ static bool read_round(struct connection *c)
 {
     uint8_t *p = c->loop->scratch;
     size_t total = 0;
-    while (c->more && total < ROUND_BYTES && nghttp2_session_want_read(c->h2)) {
+    while (c->more && !c->doomed && total < ROUND_BYTES && nghttp2_session_want_read(c->h2)) {
         if (!connection_may_read(c))
             return true;
         ERR_clear_error();
@@ -241,10 +242,10 @@ void connection_open_turn(struct connection *c)
         connection_close(c);
         return;
     }
-    bool reads = nghttp2_session_want_read(c->h2);
+    bool reads = nghttp2_session_want_read(c->h2) && !c->doomed;
     if (!reads && !c->closing_ms)
         c->closing_ms = c->loop->now_ms;
-    if (!reads && !nghttp2_session_want_write(c->h2) && !c->out) {
+    if (!reads && !c->out && (c->doomed || !nghttp2_session_want_write(c->h2))) {
         connection_close(c);
         return;
     }

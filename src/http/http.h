@@ -31,8 +31,9 @@ struct http_request; /* from its head until its answer is sent, or the peer is g
 
 #define HTTP_ADDRESS_BYTES 64
 struct http_peer {
-    char address[HTTP_ADDRESS_BYTES]; /* "192.0.2.7", "2001:db8::1"; what a trusted front end said */
-    const uint8_t *certificate;       /* DER of what the peer presented and proved to own; or NULL */
+    char
+        address[HTTP_ADDRESS_BYTES]; /* "192.0.2.7", "2001:db8::1"; what a trusted front end said */
+    const uint8_t *certificate;      /* DER of what the peer presented and proved to own; or NULL */
     size_t certificate_len;
     /* 0 (X509_V_OK), or why the certificate does not lead to the authority (X509_V_ERR_…):
      * the connection stands all the same, so that the refusal can say why. */
@@ -45,7 +46,7 @@ const struct http_peer *http_peer(const struct http_request *r);
 const char *http_method(const struct http_request *r); /* "GET" */
 /* The path without its query; not decoded; begins with '/', at most limits.path_bytes. */
 const char *http_path(const struct http_request *r);
-const char *http_query(const struct http_request *r);  /* behind '?'; "" if there is none */
+const char *http_query(const struct http_request *r); /* behind '?'; "" if there is none */
 /* A header by its name in small letters; NULL if it is not there. Only the first 64 are kept. */
 const char *http_header(const struct http_request *r, const char *name);
 /* What Content-Length says; -1: nothing. */
@@ -92,8 +93,8 @@ void http_respond_with(struct http_request *r, int status, const char *type,
                        const struct http_field *fields, size_t field_count, const void *body,
                        size_t len);
 /* An answer of `len` bytes that is produced as the peer takes it: `fill` is called on workers,
- * one call at a time, to write 1 … cap bytes (cap ≤ HTTP_PIECE_MAX); -1 resets the stream. `free` is called
- * once, when no more is wanted. len < 0: until fill gives 0. */
+ * one call at a time, to write 1 … cap bytes (cap ≤ HTTP_PIECE_MAX); -1 resets the stream. `free`
+ * is called once, when no more is wanted. len < 0: until fill gives 0. */
 struct http_source {
     int64_t (*fill)(void *arg, uint8_t *buf, size_t cap);
     void (*free)(void *arg);
@@ -120,11 +121,11 @@ struct http_listener {
 
 struct http_limits { /* 0: the default, named in http_limits.c with its reason */
     uint32_t connections, connections_per_address;
-    uint32_t streams;          /* at once in a connection */
+    uint32_t streams; /* at once in a connection */
     uint32_t path_bytes, header_bytes;
     uint32_t handshake_ms, head_ms; /* from accept to TLS; from a stream's begin to its head */
-    uint32_t idle_ms;   /* a connection without any stream */
-    uint32_t stall_ms;  /* a body or an answer that does not move at all */
+    uint32_t idle_ms;               /* a connection without any stream */
+    uint32_t stall_ms;              /* a body or an answer that does not move at all */
     size_t buffered_per_connection, buffered_total; /* received bytes that wait for workers */
 };
 

@@ -14,7 +14,7 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-#define ACCEPT_ROUND 64
+#define ACCEPT_ROUND    64
 #define ACCEPT_PAUSE_MS 100 /* when there are no descriptors or no memory */
 
 int listener_init(struct listener *l, const struct http_listener *from, struct err *e)
@@ -25,10 +25,11 @@ int listener_init(struct listener *l, const struct http_listener *from, struct e
         return err_no_memory(e, "the list of trusted front ends");
     for (size_t i = 0; i < from->trusted_count; i++)
         if (!network_parse(from->trusted[i], &l->trusted[l->trusted_count++]))
-            return err_set(e, ERR_USAGE,
-                           "trusted front end '%s': not an address or a network, such as 192.0.2.7 or "
-                           "2001:db8::/32",
-                           from->trusted[i]);
+            return err_set(
+                e, ERR_USAGE,
+                "trusted front end '%s': not an address or a network, such as 192.0.2.7 or "
+                "2001:db8::/32",
+                from->trusted[i]);
     int flags = fcntl(l->fd, F_GETFL);
     if (flags < 0 || fcntl(l->fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return err_sys(e, errno, "the listening socket");

@@ -13,9 +13,9 @@
 #include <signal.h>
 #include <time.h>
 
-#define LOOPS_MAX 4
+#define LOOPS_MAX     4
 #define WORKERS_LEAST 4
-#define THREADS_MAX 256
+#define THREADS_MAX   256
 
 /* Threads of ours take no signals: those are for the program; and a peer that is gone is
  * an error of a write, not a SIGPIPE. */

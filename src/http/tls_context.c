@@ -96,12 +96,13 @@ static int use_key(SSL_CTX *ctx, const char *pem, struct err *e)
 {
     BIO *b = bio_of(pem);
     EVP_PKEY *key = b ? PEM_read_bio_PrivateKey(b, NULL, no_passphrase, NULL) : NULL;
-    bool ok = key && SSL_CTX_use_PrivateKey(ctx, key) == 1;
+    bool fits = key && SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
+    bool read = key;
     EVP_PKEY_free(key);
     BIO_free(b);
-    if (!ok)
+    if (!read)
         return tls_fails(e, "the server's key");
-    if (SSL_CTX_check_private_key(ctx) != 1)
+    if (!fits)
         return tls_fails(e, "the server's key is not that of its certificate");
     return 0;
 }

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,7 @@ static void stream(struct site *s, struct http_request *r, uint64_t max)
     v->slow = strcmp(http_path(r), "/slow") == 0;
     v->early = strcmp(http_path(r), "/early") == 0;
     http_set_user(r, v);
+    atomic_fetch_add(&s->streams, 1);
     http_stream(r, max, &sink);
 }
 
@@ -171,6 +173,7 @@ static void give_source(struct site *s, struct http_request *r)
     uint64_t n = strtoull(http_query(r), NULL, 10);
     struct spring *f = calloc(1, sizeof *f);
     f->site = s;
+    atomic_fetch_add(&s->sources, 1);
     f->fails = strcmp(path, "/fails") == 0;
     f->stop = f->fails || strcmp(path, "/short") == 0 ? n / 2 : n;
     struct http_source source = {spring_fill, spring_free, f};
@@ -213,8 +216,9 @@ static void give_head(struct http_request *r)
         (void)snprintf(name, sizeof name, "x-%u", i);
         n += http_header(r, name) != NULL;
     }
-    (void)snprintf(text, sizeof text, "%s '%s' %u %" PRId64 " %s\n", http_method(r), http_query(r), n,
-                   http_content_length(r), http_header(r, "host") ? http_header(r, "host") : "-");
+    (void)snprintf(text, sizeof text, "%s '%s' %u %" PRId64 " %s\n", http_method(r), http_query(r),
+                   n, http_content_length(r),
+                   http_header(r, "host") ? http_header(r, "host") : "-");
     give_text(r, text);
 }
 
@@ -287,6 +291,7 @@ int site_listen(int port, int *port_out)
 void site_make(struct site *s)
 {
     memset(s, 0, sizeof *s);
+    (void)signal(SIGPIPE, SIG_IGN); /* the clients' side */
     authority_make("test authority", &s->authority);
     authority_make("foreign authority", &s->foreign);
     identity_make(&s->authority, "abrid", -60, 3600, &s->server);
@@ -313,7 +318,7 @@ void site_start(struct site *s, const struct http_limits *limits, unsigned loops
     if (limits)
         c.limits = *limits;
     s->heads = s->dones = s->runs = s->ends = s->aborts = s->pieces = s->frees = s->overlaps = 0;
-    s->answered_early = s->blocked = s->blocked_most = 0;
+    s->streams = s->sources = s->answered_early = s->blocked = s->blocked_most = 0;
     s->open = false;
     struct err e = ERR_INIT;
     if (http_server_start(&c, &s->http, &e)) {
