@@ -343,7 +343,7 @@ void answers_released(struct connection *c, size_t n); /* any thread */
 /* source.c */
 ssize_t source_read(struct http_request *r, uint8_t *buf, size_t len, uint32_t *flags); /* loop */
 void source_fill(struct http_request *r);           /* worker, without the lock */
-void source_drop(struct http_request *r);           /* lock */
+void source_drop(struct http_request *r);           /* when nobody else has it */
 bool source_may_fill(const struct http_request *r); /* lock */
 
 /* workers.c */

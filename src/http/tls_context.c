@@ -146,7 +146,8 @@ int tls_context_new(const struct http_tls *t, SSL_CTX **out, struct err *e)
     SSL_CTX_set_verify_depth(ctx, CHAIN_DEPTH_MAX);
     SSL_CTX_set_cert_verify_callback(ctx, verify_and_go_on, NULL);
     SSL_CTX_set_max_cert_list(ctx, CHAIN_BYTES_MAX);
-    /* Several records for each read of the socket; freed while there is nothing to read. */
+    /* Two records for each read of the socket; freed while there is nothing to read. More would
+     * cost more: OpenSSL moves what is left in the buffer after each record. */
     SSL_CTX_set_read_ahead(ctx, 1);
     SSL_CTX_set_default_read_buffer_len(ctx, TLS_READ_BYTES);
     if (use_certificate(ctx, t->certificate_pem, e) || use_key(ctx, t->key_pem, e) ||
