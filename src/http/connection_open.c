@@ -15,9 +15,6 @@
 #include <openssl/err.h>
 #include <string.h>
 
-/* nghttp2_session_mem_send gives a frame at once, 16 KiB and some; the scratch has room for
- * one beyond this. */
-#define GATHER_BYTES ((size_t)128 << 10)
 /* Records of TLS that carry nothing for us: key updates, empty ones. */
 #define EMPTY_RECORDS_BURST      100
 #define EMPTY_RECORDS_PER_SECOND 10
@@ -187,21 +184,22 @@ static bool flush_kept(struct connection *c)
     return true;
 }
 
-/* Frames of nghttp2, as many as fit. -1: it cannot go on. */
-static ssize_t gather(struct connection *c, uint8_t *p)
+/* Frames of nghttp2, as many as fit, in the scratch; DATA puts itself there (answer_write). */
+static bool gather(struct connection *c)
 {
-    size_t len = 0;
-    while (len < GATHER_BYTES) {
+    struct loop *l = c->loop;
+    l->gathered = 0;
+    while (l->gathered < GATHER_BYTES_MAX) {
         const uint8_t *frame = NULL;
         ssize_t n = nghttp2_session_mem_send(c->h2, &frame);
-        if (n < 0 || (size_t)n > LOOP_SCRATCH_BYTES - len)
-            return -1;
+        if (n < 0 || (size_t)n > LOOP_SCRATCH_BYTES - l->gathered)
+            return false;
         if (n == 0)
             break;
-        memcpy(p + len, frame, (size_t)n);
-        len += (size_t)n;
+        memcpy(l->scratch + l->gathered, frame, (size_t)n);
+        l->gathered += (size_t)n;
     }
-    return (ssize_t)len;
+    return true;
 }
 
 static bool write_round(struct connection *c)
@@ -214,20 +212,20 @@ static bool write_round(struct connection *c)
             break;
         }
         uint8_t *p = c->loop->scratch;
-        ssize_t len = gather(c, p);
-        if (len <= 0)
-            return len == 0;
-        ssize_t n = give(c, p, (size_t)len);
-        if (n < 0)
+        if (!gather(c))
             return false;
-        if (n < len) {
-            c->out = mem_dup(p + n, (size_t)(len - n));
+        size_t len = c->loop->gathered;
+        ssize_t n = len ? give(c, p, len) : 0;
+        if (n < 0 || !len)
+            return n == 0;
+        if ((size_t)n < len) {
+            c->out = mem_dup(p + n, len - (size_t)n);
             c->out_at = 0;
-            c->out_len = (size_t)(len - n);
+            c->out_len = len - (size_t)n;
             if (!c->out)
                 return false;
         }
-        total += (size_t)len;
+        total += len;
     }
     return true;
 }

@@ -26,8 +26,10 @@
 
 #define TLS_READ_BYTES     ((size_t)128 << 10)
 #define LOOP_SCRATCH_BYTES ((size_t)160 << 10)
-#define ROUND_BYTES        ((size_t)512 << 10) /* read or written before another connection's turn */
-#define CLOSING_MS         5000 /* for what is still to be sent when no more is read */
+/* Frames are gathered up to here before TLS gets them; one that is not DATA still fits behind. */
+#define GATHER_BYTES_MAX ((size_t)140 << 10)
+#define ROUND_BYTES      ((size_t)512 << 10) /* read or written before another connection's turn */
+#define CLOSING_MS       5000                /* for what is still to be sent when no more is read */
 /* What still comes of a request that was answered before its end is dropped for so long, then the
  * stream is reset: libcurl that sends takes a reset for a failure and loses the answer. */
 #define LINGER_MS    1000
@@ -73,7 +75,7 @@ struct answer {
     uint8_t *body;  /* NULL if a source makes it */
     size_t len, at; /* of body; loop after it was submitted */
     bool from_source;
-    int64_t source_left; /* loop; -1: until the source ends */
+    int64_t source_len; /* -1: until the source ends */
 };
 
 struct http_request {
@@ -210,7 +212,8 @@ struct loop {
     bool started;
     int epoll_fd, wake_fd;
     int64_t now_ms;
-    uint8_t *scratch; /* LOOP_SCRATCH_BYTES */
+    uint8_t *scratch; /* LOOP_SCRATCH_BYTES: what was read, or what is to be written */
+    size_t gathered;  /* of it */
     struct timers timers;
     struct connection *all, *again, *dead;
     bool draining;
@@ -338,10 +341,14 @@ void answer_submit(struct http_request *r);             /* loop */
 void answer_refuse(struct http_request *r, int status); /* lock: this room answers */
 ssize_t answer_read(nghttp2_session *h2, int32_t stream_id, uint8_t *buf, size_t len,
                     uint32_t *flags, nghttp2_data_source *source, void *user);
+int answer_write(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t *head, size_t len,
+                 nghttp2_data_source *source, void *user);
 void answers_released(struct connection *c, size_t n); /* any thread */
 
 /* source.c */
-ssize_t source_read(struct http_request *r, uint8_t *buf, size_t len, uint32_t *flags); /* loop */
+/* loop: how many of `len` bytes are there; then they are taken. */
+ssize_t source_ready(struct http_request *r, size_t len, uint32_t *flags);
+void source_take(struct http_request *r, uint8_t *out, size_t len);
 void source_fill(struct http_request *r);           /* worker, without the lock */
 void source_drop(struct http_request *r);           /* when nobody else has it */
 bool source_may_fill(const struct http_request *r); /* lock */

@@ -195,6 +195,7 @@ static nghttp2_session *new_session(struct connection *c)
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
         nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
         nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_send);
+        nghttp2_session_callbacks_set_send_data_callback(cb, answer_write);
         nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid_frame);
         nghttp2_option_set_max_outbound_ack(o, OUTBOUND_ACKS_MAX);
         nghttp2_option_set_no_closed_streams(o, 1);
