@@ -15,17 +15,24 @@
 #include <openssl/err.h>
 #include <string.h>
 
+/* Frames that wait to be sent: resets, updates of windows, acknowledgements. 16 KiB of input can
+ * make a thousand; honest peers make some. */
+#define OUTBOUND_FRAMES_MAX 4000
 /* Records of TLS that carry nothing for us: key updates, empty ones. */
 #define EMPTY_RECORDS_BURST      100
 #define EMPTY_RECORDS_PER_SECOND 10
 
 /* ---- how much may wait ------------------------------------------------------------------ */
 
+static bool all_have_room(const struct http_server *s)
+{
+    return atomic_load(&s->waiting_total) < s->limits.buffered_total;
+}
+
 static bool has_room(const struct connection *c)
 {
     const struct http_server *s = c->server;
-    return atomic_load(&c->waiting) < s->limits.buffered_per_connection &&
-           atomic_load(&s->waiting_total) < s->limits.buffered_total;
+    return atomic_load(&c->waiting) < s->limits.buffered_per_connection && all_have_room(s);
 }
 
 bool connection_may_read(struct connection *c)
@@ -37,7 +44,8 @@ bool connection_may_read(struct connection *c)
         return true;
     }
     atomic_store(&c->paused, true);
-    atomic_store(&c->server->total_paused, true);
+    if (!all_have_room(c->server))
+        atomic_store(&c->server->total_paused, true);
     if (!has_room(c))
         return false;
     atomic_store(&c->paused, false); /* a worker was quicker */
@@ -71,10 +79,11 @@ static bool feed(struct connection *c, const uint8_t *p, size_t len)
 {
     count_add(&c->server->count.bytes_in, len);
     ssize_t n = nghttp2_session_mem_recv(c->h2, p, len);
-    if (n >= 0 && (size_t)n == len)
+    if (nghttp2_session_get_outbound_queue_size(c->h2) > OUTBOUND_FRAMES_MAX)
+        c->doomed = true; /* it makes us answer and does not read: nothing can be told to it */
+    if (n >= 0 && (size_t)n == len && !c->doomed)
         return true;
-    if (!c->doomed)
-        count_add(&c->server->count.protocol_errors, 1);
+    count_add(&c->server->count.protocol_errors, 1);
     return false;
 }
 

@@ -155,6 +155,7 @@ struct connection {
     atomic_uint refs;
     struct http_peer peer; /* fixed once `ready` */
     atomic_bool ready, dropped;
+    struct connection *drop_next; /* whoever set `dropped` */
 
     /* loop */
     enum connection_state state;

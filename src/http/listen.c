@@ -59,11 +59,22 @@ static struct loop *least_busy(struct http_server *s)
     return best;
 }
 
+/* Also too many that are closed, but whose requests workers still have: or a peer that comes,
+ * asks and goes, again and again, would fill the memory while all workers wait for a disk. */
+static bool is_full(struct http_server *s)
+{
+    (void)pthread_mutex_lock(&s->gone_lock);
+    unsigned all = s->connection_count;
+    (void)pthread_mutex_unlock(&s->gone_lock);
+    return atomic_load(&s->count.connections) >= s->limits.connections ||
+           all >= 2 * (uint64_t)s->limits.connections;
+}
+
 static void take(struct listener *l, struct http_server *s, int fd,
                  const struct sockaddr_storage *from)
 {
     count_add(&s->count.accepted, 1);
-    if (atomic_load(&s->count.connections) >= s->limits.connections) {
+    if (is_full(s)) {
         count_add(&s->count.refused_full, 1);
         (void)close(fd);
         return;

@@ -36,7 +36,6 @@ static struct http_request *request_of(nghttp2_session *h2, int32_t stream_id)
  * of frames of the same kind. */
 static int calm_down(struct connection *c)
 {
-    count_add(&c->server->count.protocol_errors, 1);
     (void)nghttp2_session_terminate_session(c->h2, NGHTTP2_ENHANCE_YOUR_CALM);
     c->doomed = true;
     return NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -151,6 +150,7 @@ static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *frame, void *
     struct connection *c = user;
     if (frame->hd.type == NGHTTP2_RST_STREAM &&
         !bucket_take(&c->resets_out, c->loop->now_ms, RESETS_BURST, RESETS_PER_SECOND)) {
+        count_add(&c->server->count.protocol_errors, 1);
         (void)calm_down(c); /* what is being written should be: GOAWAY comes behind it */
         return 0;
     }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -197,6 +198,32 @@ static void test_unknown_frames_are_stepped_over(void **state)
         assert_true(raw_send(&line, 0x77, 0xff, i, "12345678", 8));
     assert_true(raw_get(&line, 1, "/hello", END_HEADERS | END_STREAM));
     assert_true(raw_until(&line, DATA, &frame));
+}
+
+static void test_refused_streams_of_a_peer_that_never_reads(void **state)
+{
+    (void)state;
+    const uint8_t window[6] = {0, 4, 0x40}, more[4] = {0x3f};
+    assert_true(raw_send(&line, SETTINGS, 0, 0, window, 6));
+    assert_true(raw_send(&line, WINDOW_UPDATE, 0, 0, more, 4));
+    assert_true(raw_get(&line, 1000001, "/source?1000000000", END_HEADERS | END_STREAM));
+    uint64_t last = 0;
+    for (unsigned idle = 0; idle < 50;) { /* until the server cannot send any more */
+        uint64_t now = http_server_stats(site.http).bytes_out;
+        idle = now > 100000 && now == last ? idle + 1 : 0;
+        last = now;
+        (void)poll(NULL, 0, 2);
+    }
+    bool open = true;
+    for (uint32_t i = 0; open && i < 2000000; i++) {
+        uint8_t buf[1024];
+        const char *pairs[] = {":method", "POST", ":scheme", "https", ":path", "/sink"};
+        open = raw_send(&line, HEADERS, END_HEADERS, 2 * i + 1000003, buf, raw_head(buf, pairs, 6));
+    }
+    assert_false(open);
+    while (http_server_stats(site.http).connections_now)
+        (void)poll(NULL, 0, 1);
+    assert_true(site.heads <= 100);
 }
 
 static void test_flood_of_empty_data(void **state) /* CVE-2019-9518 */
@@ -411,6 +438,7 @@ int main(void)
         T(settings_flood),
         T(flood_of_priorities),
         T(unknown_frames_are_stepped_over),
+        T(refused_streams_of_a_peer_that_never_reads),
         T(flood_of_empty_data),
         T(flood_of_key_updates),
         T(too_many_streams_are_refused),

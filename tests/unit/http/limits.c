@@ -24,6 +24,7 @@ static void start_with(const struct http_limits *l, unsigned workers, size_t tru
 static int stop(void **state)
 {
     (void)state;
+    site_open_gate(&site); /* or a test that failed would wait for ever */
     if (site.http)
         site_stop(&site, 0);
     assert_int_equal(site.heads, site.dones);
@@ -71,6 +72,29 @@ static void test_connections_of_an_address_are_bounded(void **state)
     assert_true(client_open(&c[0], &site, NULL));
     client_close(&c[0]);
     client_close(&c[1]);
+}
+
+static void test_peers_that_ask_and_go_are_bounded(void **state)
+{
+    (void)state;
+    static struct client c;
+    start_with(&(struct http_limits){.connections = 4}, 2, 0);
+    unsigned opened = 0;
+    for (unsigned i = 0; i < 40 && stats().refused_full == 0; i++) {
+        if (!client_open(&c, &site, NULL))
+            continue;
+        opened++;
+        for (unsigned k = 0; k < 10; k++)
+            (void)client_request(&c, "POST", "/block", 0);
+        client_until_count(&c, &site.heads, 10 * opened);
+        client_close(&c);
+        while (stats().connections_now)
+            (void)poll(NULL, 0, 1);
+    }
+    assert_true(stats().refused_full >
+                0); /* all workers wait at the gate, nobody is there any more */
+    assert_int_equal(opened, 8);
+    site_open_gate(&site);
 }
 
 /* ---- memory ------------------------------------------------------------------------------- */
@@ -398,6 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(connections_are_bounded),
         T(connections_of_an_address_are_bounded),
+        T(peers_that_ask_and_go_are_bounded),
         T(a_slow_worker_stops_the_socket),
         T(the_sum_of_what_waits_is_bounded),
         T(collected_bodies_that_do_not_fit_are_refused),
