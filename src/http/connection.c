@@ -25,6 +25,12 @@
 
 bool bucket_take(struct bucket *b, int64_t now_ms, double burst, double per_second)
 {
+    return bucket_take_many(b, 1, now_ms, burst, per_second);
+}
+
+bool bucket_take_many(struct bucket *b, double count, int64_t now_ms, double burst,
+                      double per_second)
+{
     if (!b->at_ms)
         b->tokens = burst;
     else
@@ -32,7 +38,7 @@ bool bucket_take(struct bucket *b, int64_t now_ms, double burst, double per_seco
     b->at_ms = now_ms;
     if (b->tokens > burst)
         b->tokens = burst;
-    b->tokens -= 1;
+    b->tokens -= count;
     return b->tokens >= 0;
 }
 
@@ -155,7 +161,7 @@ static void count_record(int writes, int version, int type, const void *p, size_
     (void)p;
     (void)len;
     (void)ssl;
-    if (!writes && type == SSL3_RT_HEADER)
+    if (!writes && type == SSL3_RT_INNER_CONTENT_TYPE) /* whole, and decrypted */
         c->records++;
 }
 

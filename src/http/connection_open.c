@@ -87,6 +87,16 @@ static bool feed(struct connection *c, const uint8_t *p, size_t len)
     return false;
 }
 
+/* Records that carried no data. False: too many. */
+static bool count_records(struct connection *c, uint64_t empty)
+{
+    if (!empty || bucket_take_many(&c->empty_records, (double)empty, c->loop->now_ms,
+                                   EMPTY_RECORDS_BURST, EMPTY_RECORDS_PER_SECOND))
+        return true;
+    count_add(&c->server->count.protocol_errors, 1);
+    return false;
+}
+
 /* False: the peer is gone, or must go. */
 static bool read_round(struct connection *c)
 {
@@ -96,25 +106,23 @@ static bool read_round(struct connection *c)
         if (!connection_may_read(c))
             return true;
         ERR_clear_error();
-        uint64_t records = c->records;
+        uint64_t before = c->records;
         int n = SSL_read(c->ssl, p, (int)LOOP_SCRATCH_BYTES);
+        int why = n > 0 ? SSL_ERROR_NONE : SSL_get_error(c->ssl, n);
+        uint64_t records = c->records - before;
+        if (!count_records(c, n > 0 ? records - (records > 0) : records))
+            return false;
         if (n > 0) {
             if (!feed(c, p, (size_t)n))
                 return false;
             total += (size_t)n;
             continue;
         }
-        int why = SSL_get_error(c->ssl, n);
         if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
             return false;
         if (why == SSL_ERROR_WANT_WRITE)
             c->blocked = true;
-        c->more = c->records != records; /* else the socket is empty */
-        if (c->more && !bucket_take(&c->empty_records, c->loop->now_ms, EMPTY_RECORDS_BURST,
-                                    EMPTY_RECORDS_PER_SECOND)) {
-            count_add(&c->server->count.protocol_errors, 1);
-            return false;
-        }
+        c->more = records > 0; /* else the socket is empty */
     }
     return true;
 }

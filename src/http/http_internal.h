@@ -148,6 +148,8 @@ struct bucket {
     int64_t at_ms;
 };
 bool bucket_take(struct bucket *b, int64_t now_ms, double burst, double per_second);
+bool bucket_take_many(struct bucket *b, double count, int64_t now_ms, double burst,
+                      double per_second);
 
 struct connection {
     struct http_server *server; /* fixed */

@@ -98,6 +98,10 @@ static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t len
     (void)h2;
     (void)id;
     (void)user;
+    if (s->hold_at && s->sent >= s->hold_at) {
+        s->hold_at = 0;
+        s->held = true;
+    }
     if (s->held)
         return NGHTTP2_ERR_DEFERRED;
     size_t n = s->send - s->sent < len ? (size_t)(s->send - s->sent) : len;

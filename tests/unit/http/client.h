@@ -72,6 +72,7 @@ struct client_stream {
     int64_t length;      /* content-length; -1 */
     uint64_t send, sent; /* of the request's body */
     bool held;           /* sends nothing more for now */
+    uint64_t hold_at;    /* holds itself when so much is sent; 0: never */
 };
 struct client {
     struct line line;

@@ -243,6 +243,7 @@ static void test_flood_of_key_updates(void **state)
                SSL_do_handshake(line.ssl) == 1;
     if (open)
         line_wait_end(&line);
+    assert_int_equal(http_server_stats(site.http).protocol_errors, 1);
 }
 
 static void test_too_many_streams_are_refused(void **state)

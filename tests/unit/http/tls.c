@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -77,6 +78,37 @@ static void test_only_tls_1_3_and_h2(void **state)
     refused(&(struct line_options){.alpn = "http/1.1"});
     refused(&(struct line_options){.alpn = ""});
     refused(&(struct line_options){.before = "GET / HTTP/1.1\r\n\r\n", .before_len = 18});
+}
+
+/* As networks do it: a record is rarely there at once. */
+static void test_records_come_in_fragments(void **state)
+{
+    (void)state;
+    static struct frame f;
+    struct line l;
+    uint8_t head[256], body[100];
+    assert_true(line_open(&l, &site, NULL));
+    BIO *out = BIO_new(BIO_s_mem());
+    BIO *in = BIO_new_socket(l.fd, BIO_NOCLOSE);
+    SSL_set_bio(l.ssl, in, out);
+    assert_true(raw_begin(&l));
+    const char *pairs[] = {":method", "POST", ":scheme", "https", ":path", "/sink"};
+    assert_true(raw_send(&l, NGHTTP2_HEADERS, 4, 1, head, raw_head(head, pairs, 6)));
+    for (unsigned i = 0; i < 400; i++) {
+        for (size_t k = 0; k < sizeof body; k++)
+            body[k] = site_byte(i * sizeof body + k);
+        assert_true(raw_send(&l, NGHTTP2_DATA, i == 399, 1, body, sizeof body));
+        uint8_t sealed[1024];
+        int n = BIO_read(out, sealed, sizeof sealed);
+        assert_in_range(n, 60, sizeof sealed);
+        assert_int_equal(send(l.fd, sealed, 50, MSG_NOSIGNAL), 50);
+        (void)poll(NULL, 0, 1); /* so that the server most often sees the half of it */
+        assert_int_equal(send(l.fd, sealed + 50, (size_t)n - 50, MSG_NOSIGNAL), n - 50);
+    }
+    assert_true(raw_until(&l, NGHTTP2_DATA, &f));
+    assert_int_equal(f.len, 8);
+    assert_memory_equal(f.payload, "40000 0\n", 8);
+    line_close(&l);
 }
 
 static void test_no_session_can_be_resumed(void **state)
@@ -212,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(certificates_are_judged_and_not_demanded),
         T(only_tls_1_3_and_h2),
+        T(records_come_in_fragments),
         T(no_session_can_be_resumed),
         T(new_certificates_are_for_new_connections),
         T(bad_certificates_change_nothing),
