@@ -109,9 +109,9 @@ static void test_resets_that_we_are_made_to_send_are_bounded(void **state) /* CV
     bool open = true;
     for (uint32_t i = 0; open && i < 20000; i++) {
         uint8_t buf[1024];
-        const char *pairs[] = {":method", "POST",  ":scheme",        "https",
-                               ":path",   "/sink", "content-length", "1"};
-        open = raw_send(&line, HEADERS, END_HEADERS, 2 * i + 1, buf, raw_head(buf, pairs, 8)) &&
+        const char *pairs[] = {":method", "POST",       ":scheme", "https",          ":path",
+                               "/sink",   ":authority", "a",       "content-length", "1"};
+        open = raw_send(&line, HEADERS, END_HEADERS, 2 * i + 1, buf, raw_head(buf, pairs, 10)) &&
                raw_send(&line, DATA, 0, 2 * i + 1, "ab", 2);
     }
     expect_goaway(NGHTTP2_ENHANCE_YOUR_CALM);
@@ -122,8 +122,9 @@ static void test_continuation_flood(void **state) /* CVE-2024-28182 */
 {
     (void)state;
     uint8_t buf[16384], one[1024];
-    const char *pairs[] = {":method", "GET", ":scheme", "https", ":path", "/hello"};
-    size_t n = raw_head(one, pairs, 6);
+    const char *pairs[] = {":method", "GET",    ":scheme",    "https",
+                           ":path",   "/hello", ":authority", "a"};
+    size_t n = raw_head(one, pairs, 8);
     assert_true(raw_send(&line, HEADERS, END_STREAM, 1, one, n));
     memset(buf, 0, sizeof buf);
     size_t len = 0;
@@ -142,8 +143,9 @@ static void test_header_bomb(void **state)
 {
     (void)state;
     uint8_t buf[16384];
-    size_t len =
-        raw_head(buf, (const char *[]){":method", "GET", ":scheme", "https", ":path", "/"}, 6);
+    size_t len = raw_head(
+        buf,
+        (const char *[]){":method", "GET", ":scheme", "https", ":path", "/", ":authority", "a"}, 8);
     buf[len++] = 0x40; /* indexed from now on */
     buf[len++] = 1;
     buf[len++] = 'x';
@@ -217,8 +219,9 @@ static void test_refused_streams_of_a_peer_that_never_reads(void **state)
     bool open = true;
     for (uint32_t i = 0; open && i < 2000000; i++) {
         uint8_t buf[1024];
-        const char *pairs[] = {":method", "POST", ":scheme", "https", ":path", "/sink"};
-        open = raw_send(&line, HEADERS, END_HEADERS, 2 * i + 1000003, buf, raw_head(buf, pairs, 6));
+        const char *pairs[] = {":method", "POST",  ":scheme",    "https",
+                               ":path",   "/sink", ":authority", "a"};
+        open = raw_send(&line, HEADERS, END_HEADERS, 2 * i + 1000003, buf, raw_head(buf, pairs, 8));
     }
     assert_false(open);
     while (http_server_stats(site.http).connections_now)
@@ -329,20 +332,23 @@ static void test_malformed_heads_are_reset(void **state)
 {
     (void)state;
     static const char *const heads[][10] = {
-        {":method", "GET", ":scheme", "https", ":path", "/hello", "X-Upper", "1"},
-        {":method", "GET", ":scheme", "https", "x-a", "1", ":path", "/hello"},
-        {":method", "GET", ":scheme", "https", ":path", "/hello", ":path", "/who"},
-        {":method", "GET", ":scheme", "https", ":status", "200", ":path", "/hello"},
-        {":method", "GET", ":scheme", "https", ":path", "/hello", "connection", "close"},
-        {":method", "GET", ":scheme", "https", ":path", "/hello", "transfer-encoding", "chunked"},
-        {":method", "GET", ":scheme", "https", ":path", "/hello", "content-length", "-1"},
-        {":method", "GET", ":scheme", "https", ":path", "", "x-a", "1"},
-        {":method", "GET", ":scheme", "https", "x-a", "1", "x-b", "2"},
-        {":method", "GET", ":scheme", "https", ":path", "/hello", "x-a", "a\rb"},
+        {":method", "GET", ":scheme", "https", ":path", "/hello", "X-Upper", "1", "host", "a"},
+        {":method", "GET", ":scheme", "https", "x-a", "1", ":path", "/hello", "host", "a"},
+        {":method", "GET", ":scheme", "https", ":path", "/hello", ":path", "/who", "host", "a"},
+        {":method", "GET", ":scheme", "https", ":status", "200", ":path", "/hello", "host", "a"},
+        {":method", "GET", ":scheme", "https", ":path", "/hello", "connection", "close", "host",
+         "a"},
+        {":method", "GET", ":scheme", "https", ":path", "/hello", "transfer-encoding", "chunked",
+         "host", "a"},
+        {":method", "GET", ":scheme", "https", ":path", "/hello", "content-length", "-1", "host",
+         "a"},
+        {":method", "GET", ":scheme", "https", ":path", "", "x-a", "1", "host", "a"},
+        {":method", "GET", ":scheme", "https", "x-a", "1", "x-b", "2", "host", "a"},
+        {":method", "GET", ":scheme", "https", ":path", "/hello", "x-a", "a\rb", "host", "a"},
     };
     uint32_t count = sizeof heads / sizeof *heads;
     for (uint32_t i = 0; i < count; i++) {
-        head_of(2 * i + 1, heads[i], 8, END_HEADERS | END_STREAM);
+        head_of(2 * i + 1, heads[i], 10, END_HEADERS | END_STREAM);
         expect_reset(2 * i + 1, NGHTTP2_PROTOCOL_ERROR);
     }
     assert_int_equal(site.heads, 0);
@@ -389,11 +395,12 @@ static void test_peers_that_vanish_at_any_byte(void **state)
     uint8_t all[4096];
     size_t len = 0, n;
     uint8_t buf[1024];
-    const char *pairs[] = {":method", "POST", ":scheme", "https", ":path", "/sink"};
+    const char *pairs[] = {":method", "POST",  ":scheme",    "https",
+                           ":path",   "/sink", ":authority", "a"};
     memcpy(all, NGHTTP2_CLIENT_MAGIC, 24);
     memcpy(all + 24, "\0\0\0\4\0\0\0\0\0", 9);
     len = 33;
-    n = raw_head(buf, pairs, 6);
+    n = raw_head(buf, pairs, 8);
     memcpy(all + len, (uint8_t[]){0, 0, (uint8_t)n, HEADERS, END_HEADERS, 0, 0, 0, 1}, 9);
     memcpy(all + len + 9, buf, n);
     len += 9 + n;

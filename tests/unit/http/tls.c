@@ -92,8 +92,9 @@ static void test_records_come_in_fragments(void **state)
     BIO *in = BIO_new_socket(l.fd, BIO_NOCLOSE);
     SSL_set_bio(l.ssl, in, out);
     assert_true(raw_begin(&l));
-    const char *pairs[] = {":method", "POST", ":scheme", "https", ":path", "/sink"};
-    assert_true(raw_send(&l, NGHTTP2_HEADERS, 4, 1, head, raw_head(head, pairs, 6)));
+    const char *pairs[] = {":method", "POST",  ":scheme",    "https",
+                           ":path",   "/sink", ":authority", "a"};
+    assert_true(raw_send(&l, NGHTTP2_HEADERS, 4, 1, head, raw_head(head, pairs, 8)));
     for (unsigned i = 0; i < 400; i++) {
         for (size_t k = 0; k < sizeof body; k++)
             body[k] = site_byte(i * sizeof body + k);
