@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http_serve PORT DIRECTORY [SECONDS [loops workers [TRUSTED]]]: the site of the http tests, for curl, h2load
- * and haproxy by hand. Writes ca.pem, machine.pem and machine.key to the directory, serves for
- * so long (600 s), prints what was counted.
+ * http_serve PORT DIRECTORY [SECONDS [loops workers [TRUSTED]]]: the site of the http tests, for
+ * curl, h2load and haproxy by hand. Writes ca.pem, machine.pem and machine.key to the directory,
+ * serves for so long (600 s), prints what was counted.
  */
 #include "site.h"
 
@@ -50,8 +50,8 @@ int main(int argc, char **argv)
     struct http_stats n = http_server_stats(s.http);
     site_stop(&s, 1000);
     printf("accepted %" PRIu64 ", handshakes failed %" PRIu64 ", requests %" PRIu64 ", in %" PRIu64
-           ", out %" PRIu64 ", timed out %" PRIu64 ", protocol errors %" PRIu64
-           ", refused %" PRIu64 "/%" PRIu64 "/%" PRIu64 "; heads %u, dones %u\n",
+           ", out %" PRIu64 ", timed out %" PRIu64 ", protocol errors %" PRIu64 ", refused %" PRIu64
+           "/%" PRIu64 "/%" PRIu64 "; heads %u, dones %u\n",
            n.accepted, n.handshakes_failed, n.requests, n.bytes_in, n.bytes_out, n.timed_out,
            n.protocol_errors, n.refused_full, n.refused_address, n.refused_proxy, s.heads, s.dones);
     site_done(&s);

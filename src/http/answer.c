@@ -14,7 +14,8 @@
 #include <string.h>
 #include <time.h>
 
-#define FIELDS_MAX 32
+#define FIELDS_MAX       32
+#define FRAME_HEAD_BYTES 9
 
 void answer_free(struct answer *a)
 {
@@ -71,7 +72,7 @@ static void give(struct http_request *r, struct answer *a, const struct http_sou
     if (source) {
         r->source = *source;
         r->have_source = true;
-        r->fill_left = a ? a->source_left : 0;
+        r->fill_left = a ? a->source_len : 0;
     }
     if (r->refused || r->closed) {
         answer_free(a);
@@ -108,7 +109,7 @@ void http_respond_source(struct http_request *r, int status, const char *type, i
     struct answer *a = answer_new(status, type, NULL, 0, NULL, 0);
     if (a) {
         a->from_source = true;
-        a->source_left = len < 0 ? -1 : len;
+        a->source_len = len < 0 ? -1 : len;
     }
     give(r, a, source);
 }
@@ -177,29 +178,58 @@ static const char *date_of(struct loop *l)
     return l->date;
 }
 
+/* How much there is; nghttp2 then asks answer_write to put it behind its frame's head, which
+ * saves a copy. */
 ssize_t answer_read(nghttp2_session *h2, int32_t stream_id, uint8_t *buf, size_t len,
                     uint32_t *flags, nghttp2_data_source *source, void *user)
 {
     struct http_request *r = source->ptr;
     (void)h2;
     (void)stream_id;
+    (void)buf;
     (void)user;
     struct answer *a = r->answer;
-    if (a->from_source)
-        return source_read(r, buf, len, flags);
-    size_t n = len < a->len - a->at ? len : a->len - a->at;
-    memcpy(buf, a->body + a->at, n);
-    a->at += n;
-    if (a->at == a->len)
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-    return (ssize_t)n;
+    ssize_t n;
+    if (a->from_source) {
+        n = source_ready(r, len, flags);
+    } else {
+        n = (ssize_t)(len < a->len - a->at ? len : a->len - a->at);
+        if ((size_t)n == a->len - a->at)
+            *flags |= NGHTTP2_DATA_FLAG_EOF;
+    }
+    if (n > 0)
+        *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    return n;
+}
+
+int answer_write(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t *head, size_t len,
+                 nghttp2_data_source *source, void *user)
+{
+    struct connection *c = user;
+    struct http_request *r = source->ptr;
+    struct loop *l = c->loop;
+    (void)h2;
+    assert(frame->data.padlen == 0); /* nobody asked for padding */
+    if (l->gathered + FRAME_HEAD_BYTES + len > GATHER_BYTES_MAX)
+        return NGHTTP2_ERR_WOULDBLOCK;
+    uint8_t *out = l->scratch + l->gathered;
+    memcpy(out, head, FRAME_HEAD_BYTES);
+    out += FRAME_HEAD_BYTES;
+    if (r->answer->from_source) {
+        source_take(r, out, len);
+    } else {
+        memcpy(out, r->answer->body + r->answer->at, len);
+        r->answer->at += len;
+    }
+    l->gathered += FRAME_HEAD_BYTES + len;
+    return 0;
 }
 
 static bool has_body(const struct http_request *r, const struct answer *a)
 {
     if (strcmp(r->method, "HEAD") == 0 || a->status == 204 || a->status == 304)
         return false;
-    return a->from_source ? a->source_left != 0 : a->len != 0;
+    return a->from_source ? a->source_len != 0 : a->len != 0;
 }
 
 static int submit(struct http_request *r, const struct answer *a)
@@ -210,7 +240,7 @@ static int submit(struct http_request *r, const struct answer *a)
     (void)snprintf(status, sizeof status, "%d", a->status);
     nv[n++] = nv_of(":status", status);
     nv[n++] = nv_of("date", date_of(r->connection->loop));
-    int64_t len = a->from_source ? a->source_left : (int64_t)a->len;
+    int64_t len = a->from_source ? a->source_len : (int64_t)a->len;
     if (len >= 0 && a->status != 204 && a->status != 304) {
         (void)snprintf(length, sizeof length, "%" PRId64, len);
         nv[n++] = nv_of("content-length", length);

@@ -25,6 +25,12 @@
 
 bool bucket_take(struct bucket *b, int64_t now_ms, double burst, double per_second)
 {
+    return bucket_take_many(b, 1, now_ms, burst, per_second);
+}
+
+bool bucket_take_many(struct bucket *b, double count, int64_t now_ms, double burst,
+                      double per_second)
+{
     if (!b->at_ms)
         b->tokens = burst;
     else
@@ -32,7 +38,7 @@ bool bucket_take(struct bucket *b, int64_t now_ms, double burst, double per_seco
     b->at_ms = now_ms;
     if (b->tokens > burst)
         b->tokens = burst;
-    b->tokens -= 1;
+    b->tokens -= count;
     return b->tokens >= 0;
 }
 
@@ -155,7 +161,7 @@ static void count_record(int writes, int version, int type, const void *p, size_
     (void)p;
     (void)len;
     (void)ssl;
-    if (!writes && type == SSL3_RT_HEADER)
+    if (!writes && type == SSL3_RT_INNER_CONTENT_TYPE) /* whole, and decrypted */
         c->records++;
 }
 
@@ -235,13 +241,14 @@ static bool proxy_turn(struct connection *c)
     return false;
 }
 
-/* A front end that nobody named: refused as such, and not as a broken handshake. */
+/* A front end that nobody named: refused as such, and not as a broken handshake. TLS never
+ * begins with the first byte of a PROXY header, of either version. */
 static bool speaks_proxy(struct connection *c)
 {
-    uint8_t first[sizeof proxy_v2_signature];
-    c->checked_signature = true;
-    ssize_t n = recv(c->fd, first, sizeof first, MSG_PEEK);
-    if (n < (ssize_t)sizeof first || memcmp(first, proxy_v2_signature, sizeof first) != 0)
+    uint8_t first;
+    ssize_t n = recv(c->fd, &first, 1, MSG_PEEK);
+    c->checked_signature = n > 0;
+    if (n <= 0 || (first != proxy_v2_signature[0] && first != 'P'))
         return false;
     count_add(&c->server->count.refused_proxy, 1);
     return true;
@@ -303,7 +310,7 @@ static bool handshake_turn(struct connection *c, bool *done)
 static void watch(struct connection *c)
 {
     bool reads = c->state != CONNECTION_OPEN ||
-                 (!atomic_load(&c->paused) && nghttp2_session_want_read(c->h2));
+                 (!atomic_load(&c->paused) && !c->doomed && nghttp2_session_want_read(c->h2));
     uint32_t events = (reads ? EPOLLIN : 0U) | (c->blocked ? EPOLLOUT : 0U);
     if (events == c->events)
         return;

@@ -15,20 +15,24 @@
 #include <openssl/err.h>
 #include <string.h>
 
-/* nghttp2_session_mem_send gives a frame at once, 16 KiB and some; the scratch has room for
- * one beyond this. */
-#define GATHER_BYTES ((size_t)128 << 10)
+/* Frames that wait to be sent: resets, updates of windows, acknowledgements. 16 KiB of input can
+ * make a thousand; honest peers make some. */
+#define OUTBOUND_FRAMES_MAX 4000
 /* Records of TLS that carry nothing for us: key updates, empty ones. */
-#define EMPTY_RECORDS_BURST 100
+#define EMPTY_RECORDS_BURST      100
 #define EMPTY_RECORDS_PER_SECOND 10
 
 /* ---- how much may wait ------------------------------------------------------------------ */
 
+static bool all_have_room(const struct http_server *s)
+{
+    return atomic_load(&s->waiting_total) < s->limits.buffered_total;
+}
+
 static bool has_room(const struct connection *c)
 {
     const struct http_server *s = c->server;
-    return atomic_load(&c->waiting) < s->limits.buffered_per_connection &&
-           atomic_load(&s->waiting_total) < s->limits.buffered_total;
+    return atomic_load(&c->waiting) < s->limits.buffered_per_connection && all_have_room(s);
 }
 
 bool connection_may_read(struct connection *c)
@@ -40,7 +44,8 @@ bool connection_may_read(struct connection *c)
         return true;
     }
     atomic_store(&c->paused, true);
-    atomic_store(&c->server->total_paused, true);
+    if (!all_have_room(c->server))
+        atomic_store(&c->server->total_paused, true);
     if (!has_room(c))
         return false;
     atomic_store(&c->paused, false); /* a worker was quicker */
@@ -74,7 +79,19 @@ static bool feed(struct connection *c, const uint8_t *p, size_t len)
 {
     count_add(&c->server->count.bytes_in, len);
     ssize_t n = nghttp2_session_mem_recv(c->h2, p, len);
-    if (n >= 0 && (size_t)n == len)
+    if (nghttp2_session_get_outbound_queue_size(c->h2) > OUTBOUND_FRAMES_MAX)
+        c->doomed = true; /* it makes us answer and does not read: nothing can be told to it */
+    if (n >= 0 && (size_t)n == len && !c->doomed)
+        return true;
+    count_add(&c->server->count.protocol_errors, 1);
+    return false;
+}
+
+/* Records that carried no data. False: too many. */
+static bool count_records(struct connection *c, uint64_t empty)
+{
+    if (!empty || bucket_take_many(&c->empty_records, (double)empty, c->loop->now_ms,
+                                   EMPTY_RECORDS_BURST, EMPTY_RECORDS_PER_SECOND))
         return true;
     count_add(&c->server->count.protocol_errors, 1);
     return false;
@@ -85,29 +102,27 @@ static bool read_round(struct connection *c)
 {
     uint8_t *p = c->loop->scratch;
     size_t total = 0;
-    while (c->more && total < ROUND_BYTES && nghttp2_session_want_read(c->h2)) {
+    while (c->more && !c->doomed && total < ROUND_BYTES && nghttp2_session_want_read(c->h2)) {
         if (!connection_may_read(c))
             return true;
         ERR_clear_error();
-        uint64_t records = c->records;
+        uint64_t before = c->records;
         int n = SSL_read(c->ssl, p, (int)LOOP_SCRATCH_BYTES);
+        int why = n > 0 ? SSL_ERROR_NONE : SSL_get_error(c->ssl, n);
+        uint64_t records = c->records - before;
+        if (!count_records(c, n > 0 ? records - (records > 0) : records))
+            return false;
         if (n > 0) {
             if (!feed(c, p, (size_t)n))
                 return false;
             total += (size_t)n;
             continue;
         }
-        int why = SSL_get_error(c->ssl, n);
         if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
             return false;
         if (why == SSL_ERROR_WANT_WRITE)
             c->blocked = true;
-        c->more = c->records != records; /* else the socket is empty */
-        if (c->more && !bucket_take(&c->empty_records, c->loop->now_ms, EMPTY_RECORDS_BURST,
-                                    EMPTY_RECORDS_PER_SECOND)) {
-            count_add(&c->server->count.protocol_errors, 1);
-            return false;
-        }
+        c->more = records > 0; /* else the socket is empty */
     }
     return true;
 }
@@ -186,21 +201,22 @@ static bool flush_kept(struct connection *c)
     return true;
 }
 
-/* Frames of nghttp2, as many as fit. -1: it cannot go on. */
-static ssize_t gather(struct connection *c, uint8_t *p)
+/* Frames of nghttp2, as many as fit, in the scratch; DATA puts itself there (answer_write). */
+static bool gather(struct connection *c)
 {
-    size_t len = 0;
-    while (len < GATHER_BYTES) {
+    struct loop *l = c->loop;
+    l->gathered = 0;
+    while (l->gathered < GATHER_BYTES_MAX) {
         const uint8_t *frame = NULL;
         ssize_t n = nghttp2_session_mem_send(c->h2, &frame);
-        if (n < 0 || (size_t)n > LOOP_SCRATCH_BYTES - len)
-            return -1;
+        if (n < 0 || (size_t)n > LOOP_SCRATCH_BYTES - l->gathered)
+            return false;
         if (n == 0)
             break;
-        memcpy(p + len, frame, (size_t)n);
-        len += (size_t)n;
+        memcpy(l->scratch + l->gathered, frame, (size_t)n);
+        l->gathered += (size_t)n;
     }
-    return (ssize_t)len;
+    return true;
 }
 
 static bool write_round(struct connection *c)
@@ -213,20 +229,20 @@ static bool write_round(struct connection *c)
             break;
         }
         uint8_t *p = c->loop->scratch;
-        ssize_t len = gather(c, p);
-        if (len <= 0)
-            return len == 0;
-        ssize_t n = give(c, p, (size_t)len);
-        if (n < 0)
+        if (!gather(c))
             return false;
-        if (n < len) {
-            c->out = mem_dup(p + n, (size_t)(len - n));
+        size_t len = c->loop->gathered;
+        ssize_t n = len ? give(c, p, len) : 0;
+        if (n < 0 || !len)
+            return n == 0;
+        if ((size_t)n < len) {
+            c->out = mem_dup(p + n, len - (size_t)n);
             c->out_at = 0;
-            c->out_len = (size_t)(len - n);
+            c->out_len = len - (size_t)n;
             if (!c->out)
                 return false;
         }
-        total += (size_t)len;
+        total += len;
     }
     return true;
 }
@@ -241,10 +257,10 @@ void connection_open_turn(struct connection *c)
         connection_close(c);
         return;
     }
-    bool reads = nghttp2_session_want_read(c->h2);
+    bool reads = nghttp2_session_want_read(c->h2) && !c->doomed;
     if (!reads && !c->closing_ms)
         c->closing_ms = c->loop->now_ms;
-    if (!reads && !nghttp2_session_want_write(c->h2) && !c->out) {
+    if (!reads && !c->out && (c->doomed || !nghttp2_session_want_write(c->h2))) {
         connection_close(c);
         return;
     }

@@ -31,8 +31,9 @@ struct http_request; /* from its head until its answer is sent, or the peer is g
 
 #define HTTP_ADDRESS_BYTES 64
 struct http_peer {
-    char address[HTTP_ADDRESS_BYTES]; /* "192.0.2.7", "2001:db8::1"; what a trusted front end said */
-    const uint8_t *certificate;       /* DER of what the peer presented and proved to own; or NULL */
+    char
+        address[HTTP_ADDRESS_BYTES]; /* "192.0.2.7", "2001:db8::1"; what a trusted front end said */
+    const uint8_t *certificate;      /* DER of what the peer presented and proved to own; or NULL */
     size_t certificate_len;
     /* 0 (X509_V_OK), or why the certificate does not lead to the authority (X509_V_ERR_…):
      * the connection stands all the same, so that the refusal can say why. */
@@ -45,8 +46,9 @@ const struct http_peer *http_peer(const struct http_request *r);
 const char *http_method(const struct http_request *r); /* "GET" */
 /* The path without its query; not decoded; begins with '/', at most limits.path_bytes. */
 const char *http_path(const struct http_request *r);
-const char *http_query(const struct http_request *r);  /* behind '?'; "" if there is none */
-/* A header by its name in small letters; NULL if it is not there. Only the first 64 are kept. */
+const char *http_query(const struct http_request *r); /* behind '?'; "" if there is none */
+/* A header by its name in small letters; NULL if it is not there. Only the first 64 are kept; of
+ * several with one name the first is given. "host" is also what :authority says. */
 const char *http_header(const struct http_request *r, const char *name);
 /* What Content-Length says; -1: nothing. */
 int64_t http_content_length(const struct http_request *r);
@@ -56,7 +58,12 @@ void *http_user(const struct http_request *r);
 
 /* The handler. `head` is called by a loop when a request's head is there: it must not block,
  * and must call exactly one of http_respond…, http_collect and http_stream. `done` is called
- * once for each request, last, by any thread, also if the peer went away; frees what `user` is. */
+ * once for each request that `head` saw, last, by a worker, also if the peer went away; frees
+ * what `user` is. Callbacks for one request never overlap, and none begins before `head`
+ * returned. `arg` is the first argument of all callbacks (also of http_run and http_sink).
+ *
+ * A request that was handed to `run` or `end` belongs to the handler until it answers, peer or
+ * no peer. Outside of a callback nothing of it may be touched after http_respond…. */
 struct http_handler {
     void (*head)(void *arg, struct http_request *r);
     void (*done)(void *arg, struct http_request *r); /* may be NULL */
@@ -64,13 +71,19 @@ struct http_handler {
 };
 
 /* Gathers the body, at most `max` bytes (413 beyond, without calling anybody), then calls
- * `run` on a worker, which must answer with http_respond… before or after it returns. */
+ * `run` on a worker, which must answer with http_respond… before or after it returns; `body`
+ * is gone when it returned. Gathered bytes count as buffered: a body that would exceed
+ * buffered_total, or buffered_per_connection together with others of its connection, is refused
+ * with 503. If the peer goes away before the body is whole, only `done` is called. */
 typedef void http_run(void *arg, struct http_request *r, const uint8_t *body, size_t len);
 void http_collect(struct http_request *r, size_t max, http_run *run);
 
 /* Hands the body over as it comes, in order, one call at a time, on workers. Pieces have at most
- * HTTP_PIECE_MAX bytes and are gathered up to about that size where more is on its way. After
- * an answer was given, further pieces are dropped (the stream is reset once it is sent). */
+ *  HTTP_PIECE_MAX bytes and are gathered up to about that size while the worker is busy. After
+ * an answer was given, further pieces are dropped, and neither `end` nor `abort` is called
+ * any more (`done` is); what still comes is thrown away for a second or 4 MiB after the answer
+ * was sent, then the stream is reset. Otherwise exactly one of `end` and `abort` is called,
+ * also if the body is longer than `max` (413) or stops (408). */
 #define HTTP_PIECE_MAX ((size_t)256 << 10)
 struct http_sink {
     void (*piece)(void *arg, struct http_request *r, const uint8_t *p, size_t len);
@@ -85,15 +98,17 @@ void http_stream(struct http_request *r, uint64_t max, const struct http_sink *s
 struct http_field {
     const char *name, *value; /* copied; names in small letters */
 };
-/* The whole answer. `type` NULL: no body, no content-type. Copies. */
+/* The whole answer, status 200 … 599. `type` NULL: no content-type. Copies. To HEAD, and with 204
+ * and 304, no body is sent. Fields that HTTP does not allow, or no memory: the stream is reset. */
 void http_respond(struct http_request *r, int status, const char *type, const void *body,
                   size_t len);
 void http_respond_with(struct http_request *r, int status, const char *type,
                        const struct http_field *fields, size_t field_count, const void *body,
                        size_t len);
 /* An answer of `len` bytes that is produced as the peer takes it: `fill` is called on workers,
- * one call at a time, to write 1 … cap bytes (cap ≤ HTTP_PIECE_MAX); -1 resets the stream. `free` is called
- * once, when no more is wanted. len < 0: until fill gives 0. */
+ * one call at a time, to write 1 … cap bytes (cap ≤ HTTP_PIECE_MAX); -1, or
+ * 0 before `len` bytes, resets the stream. `free` is called once, when no more is wanted,
+ * before `done` of its request. len < 0: until fill gives 0. */
 struct http_source {
     int64_t (*fill)(void *arg, uint8_t *buf, size_t cap);
     void (*free)(void *arg);
@@ -111,20 +126,20 @@ struct http_tls {
 };
 
 struct http_listener {
-    int fd; /* bound and listening; taken over */
+    int fd; /* bound and listening; taken over if the server starts */
     /* PROXY protocol v2 is demanded from peers in `trusted` (and refused from others, who are
      * served as themselves). Each is "192.0.2.0/24", "::1/128" or an address. */
     const char *const *trusted;
     size_t trusted_count;
 };
 
-struct http_limits { /* 0: the default, named in http_limits.c with its reason */
+struct http_limits { /* 0: the default, named in limits.c with its reason */
     uint32_t connections, connections_per_address;
-    uint32_t streams;          /* at once in a connection */
+    uint32_t streams; /* at once in a connection */
     uint32_t path_bytes, header_bytes;
     uint32_t handshake_ms, head_ms; /* from accept to TLS; from a stream's begin to its head */
-    uint32_t idle_ms;   /* a connection without any stream */
-    uint32_t stall_ms;  /* a body or an answer that does not move at all */
+    uint32_t idle_ms;               /* a connection without any stream */
+    uint32_t stall_ms;              /* a body or an answer that does not move at all */
     size_t buffered_per_connection, buffered_total; /* received bytes that wait for workers */
 };
 
@@ -137,17 +152,21 @@ struct http_config {
     struct http_handler handler;
 };
 
-/* Starts serving on threads of its own. ERR_USAGE names what is wrong with certificates. */
+/* Starts serving on threads of its own, which take no signals. ERR_USAGE names what is wrong
+ * with certificates and networks. What `c` points to is not needed afterwards. */
 MUST_CHECK int http_server_start(const struct http_config *c, struct http_server **out,
                                  struct err *e);
 /* New certificates for connections from now on; on failure all stays as it was. */
 MUST_CHECK int http_server_set_tls(struct http_server *s, const struct http_tls *tls,
                                    struct err *e);
-/* Ends all connections whose certificate `matches` says yes to (a revoked one); any thread. */
+/* Ends all connections whose certificate `matches` says yes to (a revoked one); any thread.
+ * `matches` must not call this room. One whose handshake is still under way may escape: what
+ * was revoked must also be refused at each request. */
 void http_server_drop(struct http_server *s, bool (*matches)(void *arg, const struct http_peer *p),
                       void *arg);
 /* No new connections or streams; waits up to `drain_ms` for those under way, ends the rest,
- * and frees. NULL is fine. */
+ * waits for callbacks and for answers that the handler owes, and frees. Not from a callback.
+ * NULL is fine. */
 void http_server_stop(struct http_server *s, unsigned drain_ms);
 
 struct http_stats { /* since the start, but for those that say "now" */

@@ -24,13 +24,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define TLS_READ_BYTES ((size_t)128 << 10)
+#define TLS_READ_BYTES     ((size_t)128 << 10)
 #define LOOP_SCRATCH_BYTES ((size_t)160 << 10)
-#define ROUND_BYTES ((size_t)1 << 20) /* read or written before another connection's turn */
-#define CLOSING_MS 5000               /* for what is still to be sent when no more is read */
+/* Frames are gathered up to here before TLS gets them; one that is not DATA still fits behind. */
+#define GATHER_BYTES_MAX ((size_t)140 << 10)
+#define ROUND_BYTES      ((size_t)512 << 10) /* read or written before another connection's turn */
+#define CLOSING_MS       5000                /* for what is still to be sent when no more is read */
 /* What still comes of a request that was answered before its end is dropped for so long, then the
  * stream is reset: libcurl that sends takes a reset for a failure and loses the answer. */
-#define LINGER_MS 1000
+#define LINGER_MS    1000
 #define LINGER_BYTES ((size_t)4 << 20)
 #define HEADERS_KEPT 64
 
@@ -68,12 +70,12 @@ enum body_mode {
 
 struct answer {
     int status;
-    struct buf text;              /* names and values, each ending with NUL */
+    struct buf text; /* names and values, each ending with NUL */
     size_t field_count;
-    uint8_t *body;                /* NULL if a source makes it */
-    size_t len, at;               /* of body; loop after it was submitted */
+    uint8_t *body;  /* NULL if a source makes it */
+    size_t len, at; /* of body; loop after it was submitted */
     bool from_source;
-    int64_t source_left;          /* loop; -1: until the source ends */
+    int64_t source_len; /* -1: until the source ends */
 };
 
 struct http_request {
@@ -133,8 +135,8 @@ struct http_request {
 
 enum connection_state {
     CONNECTION_UNSET = 0,
-    CONNECTION_NEW,       /* not yet with its loop */
-    CONNECTION_PROXY,     /* a front end says for whom it speaks */
+    CONNECTION_NEW,   /* not yet with its loop */
+    CONNECTION_PROXY, /* a front end says for whom it speaks */
     CONNECTION_HANDSHAKE,
     CONNECTION_OPEN,
     CONNECTION_CLOSED,
@@ -146,13 +148,16 @@ struct bucket {
     int64_t at_ms;
 };
 bool bucket_take(struct bucket *b, int64_t now_ms, double burst, double per_second);
+bool bucket_take_many(struct bucket *b, double count, int64_t now_ms, double burst,
+                      double per_second);
 
 struct connection {
     struct http_server *server; /* fixed */
     struct loop *loop;          /* fixed */
     atomic_uint refs;
-    struct http_peer peer;      /* fixed once `ready` */
+    struct http_peer peer; /* fixed once `ready` */
     atomic_bool ready, dropped;
+    struct connection *drop_next; /* whoever set `dropped` */
 
     /* loop */
     enum connection_state state;
@@ -175,16 +180,17 @@ struct connection {
     unsigned open_count;
     size_t junk_bytes; /* of the header block under way */
     unsigned junk_fields;
-    struct bucket frames, resets, empty_records;
-    uint64_t records; /* of TLS, that came */
+    struct bucket frames, resets_in, resets_out, empty_records;
+    bool doomed;                            /* nothing it sends is looked at any more */
+    uint64_t records;                       /* of TLS, that came */
     struct connection *all_next, *all_prev; /* changes also need loop.lock */
     struct connection *again_next, *dead_next;
 
-    atomic_uint alive;     /* requests that are not freed */
-    atomic_size_t waiting; /* received bytes that no worker has done with */
-    atomic_size_t answers; /* bytes of answers that were made and not sent */
+    atomic_uint alive;        /* requests that are not freed */
+    atomic_size_t waiting;    /* received bytes that no worker has done with */
+    atomic_size_t answers;    /* bytes of answers that were made and not sent */
     atomic_uint fills_wanted; /* of sources that wait, perhaps for room; changes need the lock */
-    atomic_bool paused;    /* does not read */
+    atomic_bool paused;       /* does not read */
 
     struct connection *posted_next; /* loop.lock */
     bool posted;
@@ -201,13 +207,16 @@ struct connection {
 
 /* ---- loops and the server ------------------------------------------------------------ */
 
+enum loop_phase { LOOP_SERVE = 0, LOOP_DRAIN, LOOP_END };
+
 struct loop {
     struct http_server *server;
     pthread_t thread;
     bool started;
     int epoll_fd, wake_fd;
     int64_t now_ms;
-    uint8_t *scratch; /* LOOP_SCRATCH_BYTES */
+    uint8_t *scratch; /* LOOP_SCRATCH_BYTES: what was read, or what is to be written */
+    size_t gathered;  /* of it */
     struct timers timers;
     struct connection *all, *again, *dead;
     bool draining;
@@ -219,7 +228,7 @@ struct loop {
 
     pthread_mutex_t lock;
     struct connection *posted_first, *posted_last;
-    enum { LOOP_SERVE = 0, LOOP_DRAIN, LOOP_END } asked;
+    enum loop_phase asked;
     bool ended; /* takes no posts */
 };
 
@@ -252,7 +261,7 @@ struct http_server {
     atomic_size_t waiting_total, answers_total;
     atomic_bool total_paused;
     pthread_mutex_t gone_lock;
-    pthread_cond_t gone; /* a connection was freed */
+    pthread_cond_t gone;       /* a connection was freed */
     unsigned connection_count; /* gone_lock */
 };
 
@@ -279,7 +288,7 @@ void listener_done(struct listener *l);
 /* loop.c */
 MUST_CHECK int loop_init(struct loop *l, struct http_server *s, struct err *e);
 MUST_CHECK int loop_start(struct loop *l, struct err *e);
-void loop_ask(struct loop *l, int phase); /* LOOP_DRAIN, LOOP_END */
+void loop_ask(struct loop *l, enum loop_phase phase);
 void loop_done(struct loop *l); /* after its thread ended, or if it was never started */
 void loop_join(struct loop *l);
 void loop_post(struct connection *c); /* any thread: the loop takes a turn with it */
@@ -308,7 +317,7 @@ void connection_expire(struct connection *c);      /* acts on what is over */
 
 /* session.c */
 MUST_CHECK int session_new(struct connection *c); /* sets c->h2; -1: no memory */
-void request_reset_rest(struct http_request *r);  /* RFC 9113 §8.1: what still comes is not wanted */
+void request_reset_rest(struct http_request *r); /* RFC 9113 §8.1: what still comes is not wanted */
 
 /* request.c */
 struct http_request *request_new(struct connection *c, int32_t stream_id);
@@ -335,12 +344,16 @@ void answer_submit(struct http_request *r);             /* loop */
 void answer_refuse(struct http_request *r, int status); /* lock: this room answers */
 ssize_t answer_read(nghttp2_session *h2, int32_t stream_id, uint8_t *buf, size_t len,
                     uint32_t *flags, nghttp2_data_source *source, void *user);
+int answer_write(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t *head, size_t len,
+                 nghttp2_data_source *source, void *user);
 void answers_released(struct connection *c, size_t n); /* any thread */
 
 /* source.c */
-ssize_t source_read(struct http_request *r, uint8_t *buf, size_t len, uint32_t *flags); /* loop */
-void source_fill(struct http_request *r);  /* worker, without the lock */
-void source_drop(struct http_request *r);  /* lock */
+/* loop: how many of `len` bytes are there; then they are taken. */
+ssize_t source_ready(struct http_request *r, size_t len, uint32_t *flags);
+void source_take(struct http_request *r, uint8_t *out, size_t len);
+void source_fill(struct http_request *r);           /* worker, without the lock */
+void source_drop(struct http_request *r);           /* when nobody else has it */
 bool source_may_fill(const struct http_request *r); /* lock */
 
 /* workers.c */

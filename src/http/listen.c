@@ -14,7 +14,7 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-#define ACCEPT_ROUND 64
+#define ACCEPT_ROUND    64
 #define ACCEPT_PAUSE_MS 100 /* when there are no descriptors or no memory */
 
 int listener_init(struct listener *l, const struct http_listener *from, struct err *e)
@@ -25,10 +25,11 @@ int listener_init(struct listener *l, const struct http_listener *from, struct e
         return err_no_memory(e, "the list of trusted front ends");
     for (size_t i = 0; i < from->trusted_count; i++)
         if (!network_parse(from->trusted[i], &l->trusted[l->trusted_count++]))
-            return err_set(e, ERR_USAGE,
-                           "trusted front end '%s': not an address or a network, such as 192.0.2.7 or "
-                           "2001:db8::/32",
-                           from->trusted[i]);
+            return err_set(
+                e, ERR_USAGE,
+                "trusted front end '%s': not an address or a network, such as 192.0.2.7 or "
+                "2001:db8::/32",
+                from->trusted[i]);
     int flags = fcntl(l->fd, F_GETFL);
     if (flags < 0 || fcntl(l->fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return err_sys(e, errno, "the listening socket");
@@ -58,11 +59,22 @@ static struct loop *least_busy(struct http_server *s)
     return best;
 }
 
+/* Also too many that are closed, but whose requests workers still have: or a peer that comes,
+ * asks and goes, again and again, would fill the memory while all workers wait for a disk. */
+static bool is_full(struct http_server *s)
+{
+    (void)pthread_mutex_lock(&s->gone_lock);
+    unsigned all = s->connection_count;
+    (void)pthread_mutex_unlock(&s->gone_lock);
+    return atomic_load(&s->count.connections) >= s->limits.connections ||
+           all >= 2 * (uint64_t)s->limits.connections;
+}
+
 static void take(struct listener *l, struct http_server *s, int fd,
                  const struct sockaddr_storage *from)
 {
     count_add(&s->count.accepted, 1);
-    if (atomic_load(&s->count.connections) >= s->limits.connections) {
+    if (is_full(s)) {
         count_add(&s->count.refused_full, 1);
         (void)close(fd);
         return;

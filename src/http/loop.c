@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define EVENTS_A_ROUND 128
+#define POSTS_A_ROUND  1024
 
 static _Thread_local struct loop *own_loop;
 
@@ -78,7 +79,7 @@ void loop_again(struct connection *c)
     c->loop->again = c;
 }
 
-void loop_ask(struct loop *l, int phase)
+void loop_ask(struct loop *l, enum loop_phase phase)
 {
     (void)pthread_mutex_lock(&l->lock);
     l->asked = phase;
@@ -86,17 +87,27 @@ void loop_ask(struct loop *l, int phase)
     loop_wake(l);
 }
 
-static void take_posts(struct loop *l)
+/* One at a time: as soon as one is marked as taken it may be posted again. */
+static struct connection *take_post(struct loop *l)
 {
     (void)pthread_mutex_lock(&l->lock);
-    struct connection *list = l->posted_first;
-    l->posted_first = l->posted_last = NULL;
-    for (struct connection *c = list; c; c = c->posted_next)
+    struct connection *c = l->posted_first;
+    if (c) {
+        l->posted_first = c->posted_next;
+        if (!l->posted_first)
+            l->posted_last = NULL;
         c->posted = false;
+    }
     (void)pthread_mutex_unlock(&l->lock);
-    while (list) {
-        struct connection *c = list;
-        list = c->posted_next;
+    return c;
+}
+
+static void take_posts(struct loop *l)
+{
+    for (unsigned n = 0; n < POSTS_A_ROUND; n++) {
+        struct connection *c = take_post(l);
+        if (!c)
+            break;
         connection_turn(c, false, false);
         connection_unref(c);
     }
@@ -220,7 +231,7 @@ static int wait_ms(const struct loop *l)
     return left <= 0 ? 0 : left > 60000 ? 60000 : (int)left;
 }
 
-static bool has_posts(struct loop *l, int *asked)
+static bool has_posts(struct loop *l, enum loop_phase *asked)
 {
     (void)pthread_mutex_lock(&l->lock);
     bool some = l->posted_first;
@@ -258,7 +269,7 @@ static void *loop_main(void *arg)
 {
     struct loop *l = arg;
     own_loop = l;
-    for (int asked = LOOP_SERVE;;) {
+    for (enum loop_phase asked = LOOP_SERVE;;) {
         bool posts = has_posts(l, &asked);
         if (asked >= LOOP_DRAIN)
             drain(l);
@@ -290,7 +301,8 @@ int loop_init(struct loop *l, struct http_server *s, struct err *e)
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     l->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (l->epoll_fd < 0 || l->wake_fd < 0 ||
-        loop_watch(l, EPOLL_CTL_ADD, l->wake_fd, EPOLLIN, NULL) || watch_listeners(l, EPOLL_CTL_ADD))
+        loop_watch(l, EPOLL_CTL_ADD, l->wake_fd, EPOLLIN, NULL) ||
+        watch_listeners(l, EPOLL_CTL_ADD))
         return err_sys(e, errno, "a loop of the server");
     return 0;
 }

@@ -41,8 +41,8 @@ int proxy_v2_rest(const uint8_t head[PROXY_V2_HEAD_BYTES])
 /* The addresses of `family`; what it says about the client. */
 static enum proxy_v2 read_addresses(struct cursor *c, unsigned family, struct address *out)
 {
-    static const size_t pair[] = {[FAMILY_UNSPEC] = 0, [FAMILY_INET] = 12, [FAMILY_INET6] = 36,
-                                  [FAMILY_UNIX] = 216};
+    static const size_t pair[] = {
+        [FAMILY_UNSPEC] = 0, [FAMILY_INET] = 12, [FAMILY_INET6] = 36, [FAMILY_UNIX] = 216};
     const uint8_t *p = cursor_bytes(c, pair[family]);
     if (!p)
         return PROXY_V2_BAD;

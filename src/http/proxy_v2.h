@@ -21,7 +21,7 @@ int proxy_v2_rest(const uint8_t head[PROXY_V2_HEAD_BYTES]);
 enum proxy_v2 {
     PROXY_V2_UNSET = 0,
     PROXY_V2_BAD,
-    PROXY_V2_LOCAL,  /* the front end speaks for itself (a health check), or does not say for whom */
+    PROXY_V2_LOCAL, /* the front end speaks for itself (a health check), or does not say for whom */
     PROXY_V2_CLIENT, /* *source_out is the address of the client */
 };
 /* A whole header: head and rest. *source_out is untouched unless PROXY_V2_CLIENT. */

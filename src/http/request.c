@@ -43,7 +43,9 @@ struct http_request *request_new(struct connection *c, int32_t stream_id)
 void request_free(struct http_request *r)
 {
     struct connection *c = r->connection;
+    (void)pthread_mutex_lock(&c->lock);
     body_in_drop(r);
+    (void)pthread_mutex_unlock(&c->lock);
     source_drop(r);
     if (r->answer)
         answers_released(c, r->answer->len);

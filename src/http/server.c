@@ -13,9 +13,9 @@
 #include <signal.h>
 #include <time.h>
 
-#define LOOPS_MAX 4
+#define LOOPS_MAX     4
 #define WORKERS_LEAST 4
-#define THREADS_MAX 256
+#define THREADS_MAX   256
 
 /* Threads of ours take no signals: those are for the program; and a peer that is gone is
  * an error of a write, not a SIGPIPE. */
@@ -157,23 +157,22 @@ void http_server_drop(struct http_server *s, bool (*matches)(void *arg, const st
 {
     for (unsigned i = 0; i < s->loop_count; i++) {
         struct loop *l = &s->loops[i];
-        struct connection *found;
-        do { /* posting needs the lock that the list has: one at a time */
-            found = NULL;
-            (void)pthread_mutex_lock(&l->lock);
-            for (struct connection *c = l->all; c && !found; c = c->all_next)
-                if (atomic_load(&c->ready) && !atomic_load(&c->dropped) && c->peer.certificate &&
-                    matches(arg, &c->peer)) {
-                    atomic_store(&c->dropped, true);
-                    connection_ref(c);
-                    found = c;
-                }
-            (void)pthread_mutex_unlock(&l->lock);
-            if (found) {
-                loop_post(found);
-                connection_unref(found);
+        struct connection *found = NULL;
+        (void)pthread_mutex_lock(&l->lock);
+        for (struct connection *c = l->all; c; c = c->all_next)
+            if (atomic_load(&c->ready) && c->peer.certificate && matches(arg, &c->peer) &&
+                !atomic_exchange(&c->dropped, true)) {
+                connection_ref(c);
+                c->drop_next = found;
+                found = c;
             }
-        } while (found);
+        (void)pthread_mutex_unlock(&l->lock);
+        while (found) { /* posting needs that lock */
+            struct connection *c = found;
+            found = c->drop_next;
+            loop_post(c);
+            connection_unref(c);
+        }
     }
 }
 

@@ -11,19 +11,20 @@
 
 #include <string.h>
 
-/* A restore that is cancelled resets all its streams at once; no honest peer does so each second. */
-#define RESETS_BURST 500
+/* A restore that is cancelled resets all its streams at once; no honest peer does so each second.
+ */
+#define RESETS_BURST      500
 #define RESETS_PER_SECOND 50
 /* SETTINGS, PING, PRIORITY, empty DATA, unknown frames. Clients send some each second at most. */
-#define FRAMES_BURST 2000
+#define FRAMES_BURST      2000
 #define FRAMES_PER_SECOND 200
 #define OUTBOUND_ACKS_MAX 200
 /* A head this many times over its limit ends the connection, since even refusing it costs. */
-#define JUNK_TIMES 4
+#define JUNK_TIMES      4
 #define JUNK_FIELDS_MAX 2000
 /* One stream, and all of them: received bytes are bounded by not reading (connection_open.c), so
  * that windows need only be as large as what fits between here and the other side of the earth. */
-#define STREAM_WINDOW (64 << 20)
+#define STREAM_WINDOW     (64 << 20)
 #define CONNECTION_WINDOW (128 << 20)
 
 static struct http_request *request_of(nghttp2_session *h2, int32_t stream_id)
@@ -31,11 +32,13 @@ static struct http_request *request_of(nghttp2_session *h2, int32_t stream_id)
     return nghttp2_session_get_stream_user_data(h2, stream_id);
 }
 
+/* Says why, and takes nothing more: not even what was read already, which may hold thousands
+ * of frames of the same kind. */
 static int calm_down(struct connection *c)
 {
-    count_add(&c->server->count.protocol_errors, 1);
     (void)nghttp2_session_terminate_session(c->h2, NGHTTP2_ENHANCE_YOUR_CALM);
-    return 0;
+    c->doomed = true;
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 static bool is_empty_frame(const nghttp2_frame_hd *hd)
@@ -45,7 +48,7 @@ static bool is_empty_frame(const nghttp2_frame_hd *hd)
     case NGHTTP2_HEADERS:
     case NGHTTP2_CONTINUATION:
     case NGHTTP2_WINDOW_UPDATE:
-    case NGHTTP2_RST_STREAM: return false; /* nghttp2 counts resets */
+    case NGHTTP2_RST_STREAM: return false; /* counted apart */
     default: return true;
     }
 }
@@ -56,6 +59,9 @@ static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *hd, void 
     (void)h2;
     if (is_empty_frame(hd) &&
         !bucket_take(&c->frames, c->loop->now_ms, FRAMES_BURST, FRAMES_PER_SECOND))
+        return calm_down(c);
+    if (hd->type == NGHTTP2_RST_STREAM &&
+        !bucket_take(&c->resets_in, c->loop->now_ms, RESETS_BURST, RESETS_PER_SECOND))
         return calm_down(c);
     return 0;
 }
@@ -92,10 +98,8 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
     (void)flags;
     c->junk_bytes += name_len + value_len;
     if (++c->junk_fields > JUNK_FIELDS_MAX ||
-        c->junk_bytes > (size_t)JUNK_TIMES * c->server->limits.header_bytes) {
-        count_add(&c->server->count.protocol_errors, 1);
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
-    }
+        c->junk_bytes > (size_t)JUNK_TIMES * c->server->limits.header_bytes)
+        return calm_down(c);
     struct http_request *r = request_of(h2, frame->hd.stream_id);
     if (r && !r->head_done && frame->headers.cat == NGHTTP2_HCAT_REQUEST)
         request_add_field(r, name, name_len, value, value_len);
@@ -145,8 +149,11 @@ static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *frame, void *
 {
     struct connection *c = user;
     if (frame->hd.type == NGHTTP2_RST_STREAM &&
-        !bucket_take(&c->resets, c->loop->now_ms, RESETS_BURST, RESETS_PER_SECOND))
-        return calm_down(c);
+        !bucket_take(&c->resets_out, c->loop->now_ms, RESETS_BURST, RESETS_PER_SECOND)) {
+        count_add(&c->server->count.protocol_errors, 1);
+        (void)calm_down(c); /* what is being written should be: GOAWAY comes behind it */
+        return 0;
+    }
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
         return 0;
     struct http_request *r = request_of(h2, frame->hd.stream_id);
@@ -188,8 +195,8 @@ static nghttp2_session *new_session(struct connection *c)
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data);
         nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
         nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_send);
+        nghttp2_session_callbacks_set_send_data_callback(cb, answer_write);
         nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid_frame);
-        nghttp2_option_set_stream_reset_rate_limit(o, RESETS_BURST, RESETS_PER_SECOND);
         nghttp2_option_set_max_outbound_ack(o, OUTBOUND_ACKS_MAX);
         nghttp2_option_set_no_closed_streams(o, 1);
         if (nghttp2_session_server_new2(&h2, cb, c, o) != 0)

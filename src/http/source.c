@@ -95,46 +95,42 @@ void source_fill(struct http_request *r)
     (void)pthread_mutex_unlock(&c->lock);
 }
 
-/* Copies from the first piece. -1: nothing is there yet. */
-static ssize_t copy_out(struct http_request *r, uint8_t *buf, size_t len)
+ssize_t source_ready(struct http_request *r, size_t len, uint32_t *flags)
 {
     struct connection *c = r->connection;
+    (void)pthread_mutex_lock(&c->lock);
     struct piece *x = r->out.first;
-    if (!x)
-        return -1;
-    size_t n = len < x->len - x->at ? len : x->len - x->at;
-    memcpy(buf, x->data + x->at, n);
-    x->at += n;
+    size_t left = x ? x->len - x->at : 0, n = len < left ? len : left;
+    bool last = is_over(r) && !r->filling && n == left && (!x || x == r->out.last);
+    bool failed = r->fill_failed && !x;
+    want(r);
+    (void)pthread_mutex_unlock(&c->lock);
+    if (failed)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (last && !r->fill_failed)
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+    else if (!n)
+        r->deferred = true;
+    return n || last ? (ssize_t)n : NGHTTP2_ERR_DEFERRED;
+}
+
+void source_take(struct http_request *r, uint8_t *out, size_t len)
+{
+    struct connection *c = r->connection;
+    (void)pthread_mutex_lock(&c->lock);
+    struct piece *x = r->out.first;
+    assert(x && len <= x->len - x->at);
+    memcpy(out, x->data + x->at, len);
+    x->at += len;
     if (x->at == x->len) {
         (void)piece_queue_take(&r->out);
         r->out_count--;
         size_t cap = x->cap;
         piece_free(&c->server->pieces, x);
         answers_released(c, cap);
+        want(r);
     }
-    return (ssize_t)n;
-}
-
-ssize_t source_read(struct http_request *r, uint8_t *buf, size_t len, uint32_t *flags)
-{
-    struct connection *c = r->connection;
-    struct answer *a = r->answer;
-    (void)pthread_mutex_lock(&c->lock);
-    ssize_t n = copy_out(r, buf, len);
-    bool over = is_over(r) && !r->out.first && !r->filling;
-    bool failed = r->fill_failed && n < 0;
-    want(r);
     (void)pthread_mutex_unlock(&c->lock);
-    if (failed)
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-    if (n > 0 && a->source_left > 0)
-        a->source_left -= n;
-    if (over && !r->fill_failed)
-        *flags |= NGHTTP2_DATA_FLAG_EOF;
-    if (n >= 0 || over)
-        return n < 0 ? 0 : n;
-    r->deferred = true;
-    return NGHTTP2_ERR_DEFERRED;
 }
 
 void source_drop(struct http_request *r)

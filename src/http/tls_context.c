@@ -96,12 +96,13 @@ static int use_key(SSL_CTX *ctx, const char *pem, struct err *e)
 {
     BIO *b = bio_of(pem);
     EVP_PKEY *key = b ? PEM_read_bio_PrivateKey(b, NULL, no_passphrase, NULL) : NULL;
-    bool ok = key && SSL_CTX_use_PrivateKey(ctx, key) == 1;
+    bool fits = key && SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
+    bool read = key;
     EVP_PKEY_free(key);
     BIO_free(b);
-    if (!ok)
+    if (!read)
         return tls_fails(e, "the server's key");
-    if (SSL_CTX_check_private_key(ctx) != 1)
+    if (!fits)
         return tls_fails(e, "the server's key is not that of its certificate");
     return 0;
 }
@@ -145,7 +146,8 @@ int tls_context_new(const struct http_tls *t, SSL_CTX **out, struct err *e)
     SSL_CTX_set_verify_depth(ctx, CHAIN_DEPTH_MAX);
     SSL_CTX_set_cert_verify_callback(ctx, verify_and_go_on, NULL);
     SSL_CTX_set_max_cert_list(ctx, CHAIN_BYTES_MAX);
-    /* Several records for each read of the socket; freed while there is nothing to read. */
+    /* Two records for each read of the socket; freed while there is nothing to read. More would
+     * cost more: OpenSSL moves what is left in the buffer after each record. */
     SSL_CTX_set_read_ahead(ctx, 1);
     SSL_CTX_set_default_read_buffer_len(ctx, TLS_READ_BYTES);
     if (use_certificate(ctx, t->certificate_pem, e) || use_key(ctx, t->key_pem, e) ||

@@ -31,8 +31,9 @@ static ssize_t on_send(nghttp2_session *h2, const uint8_t *p, size_t len, int fl
     return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
-static int on_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t *name, size_t name_len,
-                     const uint8_t *value, size_t value_len, uint8_t flags, void *user)
+static int on_header(nghttp2_session *h2, const nghttp2_frame *f, const uint8_t *name,
+                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
+                     void *user)
 {
     struct client_stream *s = stream_of(h2, f->hd.stream_id);
     char text[64] = "";
@@ -97,6 +98,10 @@ static ssize_t on_read(nghttp2_session *h2, int32_t id, uint8_t *buf, size_t len
     (void)h2;
     (void)id;
     (void)user;
+    if (s->hold_at && s->sent >= s->hold_at) {
+        s->hold_at = 0;
+        s->held = true;
+    }
     if (s->held)
         return NGHTTP2_ERR_DEFERRED;
     size_t n = s->send - s->sent < len ? (size_t)(s->send - s->sent) : len;
@@ -124,7 +129,8 @@ static void make_session(struct client *c, const struct client_options *o)
         abort();
     nghttp2_option_del(opt);
     nghttp2_session_callbacks_del(cb);
-    nghttp2_settings_entry e = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, o->window ? o->window : 65535};
+    nghttp2_settings_entry e = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE,
+                                o->window ? o->window : 65535};
     (void)nghttp2_submit_settings(c->h2, 0, &e, 1);
 }
 

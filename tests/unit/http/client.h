@@ -48,7 +48,8 @@ struct frame {
 };
 /* The preface and empty SETTINGS. */
 bool raw_begin(struct line *l);
-bool raw_send(struct line *l, uint8_t type, uint8_t flags, uint32_t stream, const void *p, size_t len);
+bool raw_send(struct line *l, uint8_t type, uint8_t flags, uint32_t stream, const void *p,
+              size_t len);
 /* A head in HPACK literals, "name\0value\0" pairs; returns its length. */
 size_t raw_head(uint8_t *out, const char *const *pairs, size_t count);
 bool raw_get(struct line *l, uint32_t stream, const char *path, uint8_t flags);
@@ -68,9 +69,10 @@ struct client_stream {
     size_t body_len;
     bool closed, continued;
     uint32_t code;
-    int64_t length; /* content-length; -1 */
+    int64_t length;      /* content-length; -1 */
     uint64_t send, sent; /* of the request's body */
     bool held;           /* sends nothing more for now */
+    uint64_t hold_at;    /* holds itself when so much is sent; 0: never */
 };
 struct client {
     struct line line;

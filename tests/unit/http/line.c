@@ -82,7 +82,8 @@ bool line_open(struct line *l, const struct site *s, const struct line_options *
     (void)SSL_CTX_set_min_proto_version(l->ctx, version);
     (void)SSL_CTX_set_max_proto_version(l->ctx, version);
     (void)SSL_CTX_set_options(l->ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
-    (void)SSL_CTX_set_mode(l->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    (void)SSL_CTX_set_mode(l->ctx,
+                           SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     X509_STORE_add_cert(SSL_CTX_get_cert_store(l->ctx), s->authority.certificate);
     SSL_CTX_set_verify(l->ctx, SSL_VERIFY_PEER, NULL);
     if (o->identity)
@@ -157,12 +158,19 @@ void line_wait_end(struct line *l)
 
 /* ---- frames ---------------------------------------------------------------------------- */
 
-bool raw_send(struct line *l, uint8_t type, uint8_t flags, uint32_t stream, const void *p, size_t len)
+bool raw_send(struct line *l, uint8_t type, uint8_t flags, uint32_t stream, const void *p,
+              size_t len)
 {
     uint8_t buf[9 + 16384];
-    const uint8_t head[9] = {(uint8_t)(len >> 16),    (uint8_t)(len >> 8), (uint8_t)len, type, flags,
-                             (uint8_t)(stream >> 24), (uint8_t)(stream >> 16),
-                             (uint8_t)(stream >> 8),  (uint8_t)stream};
+    const uint8_t head[9] = {(uint8_t)(len >> 16),
+                             (uint8_t)(len >> 8),
+                             (uint8_t)len,
+                             type,
+                             flags,
+                             (uint8_t)(stream >> 24),
+                             (uint8_t)(stream >> 16),
+                             (uint8_t)(stream >> 8),
+                             (uint8_t)stream};
     memcpy(buf, head, 9);
     if (len)
         memcpy(buf + 9, p, len);
@@ -222,7 +230,8 @@ bool raw_read(struct line *l, struct frame *f)
     f->len = (uint32_t)h[0] << 16 | (uint32_t)h[1] << 8 | h[2];
     f->type = h[3];
     f->flags = h[4];
-    f->stream = ((uint32_t)h[5] << 24 | (uint32_t)h[6] << 16 | (uint32_t)h[7] << 8 | h[8]) & 0x7fffffff;
+    f->stream =
+        ((uint32_t)h[5] << 24 | (uint32_t)h[6] << 16 | (uint32_t)h[7] << 8 | h[8]) & 0x7fffffff;
     return f->len <= sizeof f->payload && read_exactly(l, f->payload, f->len);
 }
 

@@ -64,7 +64,8 @@ static X509 *certificate(const char *name, EVP_PKEY *key, const struct authority
     must(X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0),
          "name");
     X509 *issuer = by ? by->certificate : x;
-    must(X509_set_issuer_name(x, X509_get_subject_name(issuer)) && X509_set_pubkey(x, key), "fields");
+    must(X509_set_issuer_name(x, X509_get_subject_name(issuer)) && X509_set_pubkey(x, key),
+         "fields");
     add_extension(x, issuer, NID_basic_constraints, by ? "critical,CA:FALSE" : "critical,CA:TRUE");
     add_extension(x, issuer, NID_key_usage,
                   by ? "critical,digitalSignature" : "critical,keyCertSign,cRLSign");

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,7 @@ static void stream(struct site *s, struct http_request *r, uint64_t max)
     v->slow = strcmp(http_path(r), "/slow") == 0;
     v->early = strcmp(http_path(r), "/early") == 0;
     http_set_user(r, v);
+    atomic_fetch_add(&s->streams, 1);
     http_stream(r, max, &sink);
 }
 
@@ -146,14 +148,29 @@ struct spring {
     bool fails;
 };
 
+/* The pattern, which repeats after 2^24 bytes; so that measuring does not measure its making. */
+#define PATTERN_BYTES ((uint64_t)1 << 24)
+static uint8_t *pattern;
+
+static void copy_pattern(uint8_t *out, uint64_t at, size_t len)
+{
+    while (len) {
+        uint64_t from = at % PATTERN_BYTES;
+        size_t n = PATTERN_BYTES - from < len ? (size_t)(PATTERN_BYTES - from) : len;
+        memcpy(out, pattern + from, n);
+        out += n;
+        at += n;
+        len -= n;
+    }
+}
+
 static int64_t spring_fill(void *arg, uint8_t *buf, size_t cap)
 {
     struct spring *f = arg;
     if (f->at == f->stop)
         return f->fails ? -1 : 0;
     size_t n = f->stop - f->at < cap ? (size_t)(f->stop - f->at) : cap;
-    for (size_t i = 0; i < n; i++)
-        buf[i] = site_byte(f->at + i);
+    copy_pattern(buf, f->at, n);
     f->at += n;
     return (int64_t)n;
 }
@@ -171,6 +188,7 @@ static void give_source(struct site *s, struct http_request *r)
     uint64_t n = strtoull(http_query(r), NULL, 10);
     struct spring *f = calloc(1, sizeof *f);
     f->site = s;
+    atomic_fetch_add(&s->sources, 1);
     f->fails = strcmp(path, "/fails") == 0;
     f->stop = f->fails || strcmp(path, "/short") == 0 ? n / 2 : n;
     struct http_source source = {spring_fill, spring_free, f};
@@ -182,8 +200,7 @@ static void give_body(struct http_request *r)
 {
     size_t n = (size_t)strtoull(http_query(r), NULL, 10);
     uint8_t *p = malloc(n + 1);
-    for (size_t i = 0; i < n; i++)
-        p[i] = site_byte(i);
+    copy_pattern(p, 0, n);
     http_respond(r, 200, "application/octet-stream", p, n);
     free(p);
 }
@@ -213,8 +230,9 @@ static void give_head(struct http_request *r)
         (void)snprintf(name, sizeof name, "x-%u", i);
         n += http_header(r, name) != NULL;
     }
-    (void)snprintf(text, sizeof text, "%s '%s' %u %" PRId64 " %s\n", http_method(r), http_query(r), n,
-                   http_content_length(r), http_header(r, "host") ? http_header(r, "host") : "-");
+    (void)snprintf(text, sizeof text, "%s '%s' %u %" PRId64 " %s\n", http_method(r), http_query(r),
+                   n, http_content_length(r),
+                   http_header(r, "host") ? http_header(r, "host") : "-");
     give_text(r, text);
 }
 
@@ -287,6 +305,10 @@ int site_listen(int port, int *port_out)
 void site_make(struct site *s)
 {
     memset(s, 0, sizeof *s);
+    (void)signal(SIGPIPE, SIG_IGN); /* the clients' side */
+    pattern = malloc(PATTERN_BYTES);
+    for (uint64_t i = 0; i < PATTERN_BYTES; i++)
+        pattern[i] = site_byte(i);
     authority_make("test authority", &s->authority);
     authority_make("foreign authority", &s->foreign);
     identity_make(&s->authority, "abrid", -60, 3600, &s->server);
@@ -313,7 +335,7 @@ void site_start(struct site *s, const struct http_limits *limits, unsigned loops
     if (limits)
         c.limits = *limits;
     s->heads = s->dones = s->runs = s->ends = s->aborts = s->pieces = s->frees = s->overlaps = 0;
-    s->answered_early = s->blocked = s->blocked_most = 0;
+    s->streams = s->sources = s->answered_early = s->blocked = s->blocked_most = 0;
     s->open = false;
     struct err e = ERR_INIT;
     if (http_server_start(&c, &s->http, &e)) {
@@ -330,6 +352,7 @@ void site_stop(struct site *s, unsigned drain_ms)
 
 void site_done(struct site *s)
 {
+    free(pattern);
     identity_done(&s->server);
     identity_done(&s->machine);
     identity_done(&s->expired);

@@ -34,6 +34,7 @@ struct site {
     struct http_server *http;
     int port;
     atomic_uint heads, dones, runs, ends, aborts, pieces, frees, overlaps, answered_early;
+    atomic_uint streams, sources; /* that were begun */
     atomic_uint blocked, blocked_most;
     pthread_mutex_t lock;
     pthread_cond_t opened;
