@@ -31,7 +31,7 @@ static void far_close(struct store *s)
 
 static const char *far_location(const struct store *s)
 {
-    return client_name(((const struct far_store *)s)->remote->client);
+    return ((const struct far_store *)s)->where;
 }
 
 /* What the server took is durable, name and all. */
@@ -94,6 +94,7 @@ static int choose_vault(struct far_store *f, struct err *e)
                        "https://HOST:PORT/VAULT",
                        client_name(r->client));
     hex_encode(r->url.has_vault ? r->url.vault : r->identity.own_vault, UID_BYTES, f->vault);
+    (void)snprintf(f->where, sizeof f->where, "%s/%s", client_name(r->client), f->vault);
     return 0;
 }
 

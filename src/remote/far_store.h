@@ -17,6 +17,7 @@ struct far_store {
     struct remote *remote;
     struct store *near; /* for "index/" */
     char vault[2 * UID_BYTES + 1];
+    char where[400]; /* for messages */
     pthread_mutex_t lock;
     char session[2 * UID_BYTES + 1]; /* the one that is under way; "" if there is none */
     struct prefetch *ahead;          /* NULL until something is expected */
