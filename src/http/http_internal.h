@@ -24,7 +24,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#define TLS_READ_BYTES     ((size_t)128 << 10)
+#define TLS_READ_BYTES     ((size_t)34 << 10)
 #define LOOP_SCRATCH_BYTES ((size_t)160 << 10)
 /* Frames are gathered up to here before TLS gets them; one that is not DATA still fits behind. */
 #define GATHER_BYTES_MAX ((size_t)140 << 10)
