@@ -142,6 +142,8 @@ struct snaps {
 };
 /* Damage is told on the way. */
 MUST_CHECK int snaps_open(struct cli *c, bool trash, struct snaps *out, struct err *e);
+/* The same, for commands that change marks; ERR_REFUSED for a server's vault. */
+MUST_CHECK int snaps_open_to_change(struct cli *c, bool trash, struct snaps *out, struct err *e);
 void snaps_done(struct snaps *s);
 /* One of `part`. If it is among the others, the message says so. */
 MUST_CHECK int snaps_find(const struct snaps *s, const char *spec, const struct snapshot **out,

@@ -302,7 +302,7 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
     struct vault_rules rules;
     struct vault_forgotten result = {0};
     if (parse_rules(a, &ruling, e) || check_line(a, w, &ruling, e) ||
-        snaps_open(c, false, &snaps, e) || vault_clock_look(snaps.access.vault, &f.clock, e) ||
+        snaps_open_to_change(c, false, &snaps, e) || vault_clock_look(snaps.access.vault, &f.clock, e) ||
         vault_rules(snaps.access.vault, &rules, e))
         return -1;
     CLEANUP_FREE struct fate *items = mem_array(snaps.part.count + w->count + 1, sizeof *items);

@@ -45,7 +45,7 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
     const struct hold_args *a = args;
     CLEANUP(snaps_done) struct snaps snaps = {0};
     if (command_expect_words(&cmd_hold, w, 1, SIZE_MAX, e) || check_args(a, e) ||
-        snaps_open(c, false, &snaps, e))
+        snaps_open_to_change(c, false, &snaps, e))
         return -1;
     CLEANUP_FREE const struct snapshot **found = mem_array(w->count, sizeof *found);
     if (!found)

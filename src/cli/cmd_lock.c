@@ -48,7 +48,7 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
     CLEANUP(snaps_done) struct snaps snaps = {0};
     int64_t until_ns;
     if (command_expect_words(&cmd_lock, w, 1, SIZE_MAX, e) || parse_until(a->until, &until_ns, e) ||
-        snaps_open(c, false, &snaps, e))
+        snaps_open_to_change(c, false, &snaps, e))
         return -1;
     CLEANUP_FREE const struct snapshot **found = mem_array(w->count, sizeof *found);
     if (!found)

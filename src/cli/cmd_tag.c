@@ -107,7 +107,7 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
     CLEANUP(snaps_done) struct snaps snaps = {0};
     CLEANUP(change_done) struct change change = {0};
     if (command_expect_words(&cmd_tag, w, 1, SIZE_MAX, e) || parse(args, &change, e) ||
-        snaps_open(c, false, &snaps, e))
+        snaps_open_to_change(c, false, &snaps, e))
         return -1;
     CLEANUP_FREE const struct snapshot **found = mem_array(w->count, sizeof *found);
     if (!found)

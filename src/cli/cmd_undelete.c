@@ -8,7 +8,7 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
 {
     (void)args;
     CLEANUP(snaps_done) struct snaps snaps = {0};
-    if (command_expect_words(&cmd_undelete, w, 1, SIZE_MAX, e) || snaps_open(c, true, &snaps, e))
+    if (command_expect_words(&cmd_undelete, w, 1, SIZE_MAX, e) || snaps_open_to_change(c, true, &snaps, e))
         return -1;
     CLEANUP_FREE const struct snapshot **found = mem_array(w->count, sizeof *found);
     if (!found)

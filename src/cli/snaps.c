@@ -41,6 +41,18 @@ int snaps_open(struct cli *c, bool trash, struct snaps *out, struct err *e)
     return 0;
 }
 
+int snaps_open_to_change(struct cli *c, bool trash, struct snaps *out, struct err *e)
+{
+    const char *location;
+    if (cli_location(c, &location, e))
+        return -1;
+    if (access_is_far(location))
+        return err_set(e, ERR_REFUSED,
+                       "what becomes of snapshots on a server is decided there, by its rules and its people: "
+                       "see `abri admin`");
+    return snaps_open(c, trash, out, e);
+}
+
 /* Whether the others have one of that name. */
 static bool is_elsewhere(const struct snaps *s, const char *spec)
 {
