@@ -340,6 +340,42 @@ static void after_an_error_nothing_more_is_taken(void **state)
     world_close(&w);
 }
 
+/* Memory and disk are taken for what was announced and can be, not for what comes. */
+static void what_is_too_much_is_refused_when_it_comes(void **state)
+{
+    struct world w;
+    struct arrival *a = NULL;
+    struct err why = ERR_INIT;
+    static uint8_t zeros[1000];
+    (void)state;
+    world_open(&w, WORLD_MEM, false);
+    struct made m = make(&w, &(struct spec){0});
+    struct arrival_params p = params(&w, m.id, PACK_HEADER_BYTES + PACK_TRAILER_BYTES - 1);
+    assert_err(arrival_begin(w.v, &p, &a, e), ERR_LIMIT);
+    p.len = ARRIVAL_MAX + 1;
+    assert_err(arrival_begin(w.v, &p, &a, e), ERR_LIMIT);
+    p.len = 200; /* and then more */
+    assert_ok(arrival_begin(w.v, &p, &a, e));
+    assert_ok(arrival_take(a, m.bytes.data, 200, e));
+    assert_err(arrival_take(a, m.bytes.data + 200, 1, e), ERR_DAMAGED);
+    arrival_abort(a);
+    p.len = ARRIVAL_MAX; /* a footer without end */
+    size_t footer = m.bytes.len - PACK_TRAILER_BYTES - 12 - 12 - 3 * PACK_ROW_BYTES;
+    while (memcmp(m.bytes.data + footer, "abri.FOT", 8) != 0)
+        footer++;
+    assert_ok(arrival_begin(w.v, &p, &a, e));
+    assert_ok(arrival_take(a, m.bytes.data, footer + 8, e));
+    int rc = 0;
+    for (int i = 0; !rc && i < 3; i++)
+        rc = arrival_take(a, zeros, sizeof zeros, &why);
+    assert_int_equal(rc, -1);
+    assert_int_equal(why.cls, ERR_DAMAGED);
+    arrival_abort(a);
+    assert_nothing(&w);
+    buf_done(&m.bytes);
+    world_close(&w);
+}
+
 static void who_comes_second_finds_it_there(void **state)
 {
     struct world w;
@@ -459,6 +495,7 @@ int main(void)
         BOTH(what_only_the_keeper_may_write_is_refused),
         cmocka_unit_test(the_name_must_be_its_own),
         cmocka_unit_test(after_an_error_nothing_more_is_taken),
+        cmocka_unit_test(what_is_too_much_is_refused_when_it_comes),
         BOTH(who_comes_second_finds_it_there),
         cmocka_unit_test(it_is_durable_when_it_says_so),
         cmocka_unit_test(a_store_that_fails_is_told),

@@ -167,6 +167,15 @@ static void snapshots_are_received_one_behind_the_other(void **state)
     world_close(&w);
 }
 
+static void forget_index(struct world *w)
+{
+    size_t count;
+    object_names *runs = names_below(w->store, "index", &count);
+    for (size_t i = 0; i < count; i++)
+        assert_ok(store_remove(w->store, runs[i], e));
+    mem_free(runs);
+}
+
 static void what_was_received_survives_a_power_cut(void **state)
 {
     struct world w;
@@ -180,9 +189,14 @@ static void what_was_received_survives_a_power_cut(void **state)
         size_t len;
         pack_name(n.refs.packs[i].pack, name);
         uint8_t *p = object_bytes(w.store, name, &len);
-        object_replace(w.store, name, p, len);
+        assert_ok(store_remove(w.store, name, e));
+        *strrchr(name, '/') = '\0';
+        assert_ok(store_sync(w.store, name, e));
+        pack_name(n.refs.packs[i].pack, name);
+        assert_ok(store_put(w.store, name, p, len, e));
         mem_free(p);
     }
+    forget_index(&w); /* which says that they were synced once */
     world_reopen(&w);
     struct keeper_session *k = begin(&w, &n);
     assert_ok(receive(&w, k, &n, &r, e));
@@ -284,7 +298,10 @@ static void a_record_is_the_sessions_and_its_writers(void **state)
     n.w.vault[0] ^= 1;
     refuse(&w, k, &n, ERR_DAMAGED);
     n.w.vault[0] ^= 1;
-    n.writer = 1; /* signs in the name of the first */
+    memcpy(n.w.writer, w.writer[1], UID_BYTES); /* another writer in this session */
+    n.writer = 1;
+    refuse(&w, k, &n, ERR_REFUSED);
+    memcpy(n.w.writer, w.writer[0], UID_BYTES); /* signs in the name of the first */
     refuse(&w, k, &n, ERR_DAMAGED);
     n.writer = 0;
     assert_ok(receive(&w, k, &n, &(struct keeper_receipt){0}, e));
@@ -371,6 +388,29 @@ static void a_pack_that_went_meanwhile_does_not_count(void **state)
     struct keeper_session *k = begin(&w, &n);
     pack_name(n.refs.packs[0].pack, name);
     assert_ok(store_remove(w.store, name, e));
+    refuse(&w, k, &n, ERR_REFUSED);
+    keeper_session_end(k);
+    refset_done(&n.refs);
+    world_close(&w);
+}
+
+/* Nobody can say what is in it. */
+static void a_pack_that_is_damaged_does_not_count(void **state)
+{
+    struct world w;
+    char name[PACK_NAME_BYTES];
+    size_t len;
+    (void)state;
+    world_open(&w, WORLD_MEM, true);
+    struct sent n = fill(&w, 0, 0, 10);
+    pack_name(n.refs.packs[0].pack, name);
+    uint8_t *p = object_bytes(w.store, name, &len);
+    p[len - 1] ^= 1;
+    object_replace(w.store, name, p, len);
+    mem_free(p);
+    forget_index(&w);
+    world_reopen(&w);
+    struct keeper_session *k = begin(&w, &n);
     refuse(&w, k, &n, ERR_REFUSED);
     keeper_session_end(k);
     refset_done(&n.refs);
@@ -738,6 +778,7 @@ int main(void)
         cmocka_unit_test(every_changed_byte_is_refused),
         cmocka_unit_test(only_packs_of_its_own_count),
         cmocka_unit_test(a_pack_that_went_meanwhile_does_not_count),
+        cmocka_unit_test(a_pack_that_is_damaged_does_not_count),
         cmocka_unit_test(what_was_condemned_before_does_not_count_and_after_does),
         cmocka_unit_test(frames_that_a_pack_has_not_are_refused),
         cmocka_unit_test(a_short_set_cannot_claim_all_memory),
