@@ -180,6 +180,8 @@ static void take_frame_body(struct arrival *a, struct cursor *c)
 static int take_footer(struct arrival *a, struct cursor *c, struct err *e)
 {
     size_t n = cursor_left(c), most = a->rows.len + 256;
+    if (buf_check(&a->rows, "a pack's footer", e)) /* or an honest footer looked too long */
+        return -1;
     if (a->footer.len + n > most)
         return err_set(e, ERR_DAMAGED, "its footer is longer than its frames call for");
     buf_put(&a->footer, cursor_bytes(c, n), n);

@@ -166,6 +166,7 @@ static int check_refs(struct keeper_session *s, const struct refset *refs, struc
 struct incoming {
     struct buf w, refs; /* borrowed bytes */
     struct record_w said;
+    struct refset set;
     uint8_t id[ID_BYTES];
 };
 
@@ -226,22 +227,41 @@ static int check_chain(const struct writer_past *past, const struct incoming *in
     return 0;
 }
 
+/* V4: each time anew, as late as can be, for what was checked counts only while the lease held. */
+static int check_lease(struct keeper_session *s, struct err *e)
+{
+    if (store_lease_held(s->lease))
+        return 0;
+    return err_set(e, ERR_BUSY, "the session's lease was lost: begin it again");
+}
+
+/* V6 before V5: of what is here already, a collection may have moved what it refers to. 1: another
+ * process took the sequence; 2: it is there. */
+static int try_put(struct keeper_session *s, struct reception *r, const struct incoming *in,
+                   bool *checked, uint8_t id_out[ID_BYTES], struct err *e)
+{
+    const struct received what = {.w = &in->w, .refs = &in->refs};
+    if (reception_update(r, e))
+        return -1;
+    int there = check_chain(&r->past, in, e);
+    if (there)
+        return there < 0 ? -1 : 2;
+    if (!*checked && check_refs(s, &in->set, e))
+        return -1;
+    *checked = true;
+    return check_lease(s, e) ? -1 : reception_put(r, &what, id_out, e);
+}
+
 static int put(struct keeper_session *s, const struct incoming *in, struct keeper_receipt *out,
                struct err *e)
 {
     struct reception r;
-    const struct received what = {.w = &in->w, .refs = &in->refs};
+    bool checked = false;
     if (reception_begin(&r, s->vault, s->writer, e))
         return -1;
     int rc = 1;
-    for (int i = 0; rc == 1 && i < RECEPTION_TRIES; i++) {
-        rc = reception_update(&r, e);
-        int there = rc ? 0 : check_chain(&r.past, in, e);
-        if (rc || there < 0)
-            rc = -1;
-        else
-            rc = there ? 2 : reception_put(&r, &what, out->id, e);
-    }
+    for (int i = 0; rc == 1 && i < RECEPTION_TRIES; i++)
+        rc = try_put(s, &r, in, &checked, out->id, e);
     out->seq = r.newest;
     out->received_ns = r.received_ns;
     reception_done(&r);
@@ -258,17 +278,14 @@ int keeper_receive(struct keeper_session *s, const uint8_t *w, size_t w_len, con
 {
     struct incoming in = {.w = {.data = (uint8_t *)(uintptr_t)w, .len = w_len},
                           .refs = {.data = (uint8_t *)(uintptr_t)refs, .len = refs_len}};
-    struct refset set = {0};
     struct keeper_receipt r = {0};
-    if (!store_lease_held(s->lease))
-        return err_set(e, ERR_BUSY, "the session's lease was lost: begin it again");
     if (record_w_decode(w, w_len, &in.said, e) || check_writer_part(s, &in, e) ||
         revoked_check(s->vault, s->writer, e) || vault_refresh(s->vault, NULL, NULL, e) ||
-        refset_decode(refs, refs_len, &set, e))
+        refset_decode(refs, refs_len, &in.set, e))
         return -1;
     hash_bytes(w, w_len, in.id);
-    int rc = check_refs(s, &set, e) || put(s, &in, &r, e) ? -1 : 0;
-    refset_done(&set);
+    int rc = put(s, &in, &r, e);
+    refset_done(&in.set);
     if (!rc)
         *out = r;
     return rc;

@@ -25,6 +25,7 @@ int session_fail(struct session *s, const struct err *why, struct err *e)
     if (!s->failed) {
         s->failed = true;
         s->failure = *why;
+        (void)pthread_cond_broadcast(&s->idle); /* L2: who waits for a sealer waits for nobody now */
     }
     return err_give(e, why);
 }

@@ -196,27 +196,53 @@ static int adopt_kind(const char *name, enum vault_kind *kind, const char **leaf
     return err_set(e, ERR_REFUSED, "'%.80s' is no object that a new vault begins with", name);
 }
 
-static int adopt_one(struct adopting *a, const struct keeper_object *o, struct err *e)
+/* O3 */
+static int adopt_check(struct adopting *a, const struct keeper_object *o, struct err *e)
 {
     const struct buf bytes = {.data = (uint8_t *)(uintptr_t)o->bytes, .len = o->len};
     enum vault_kind kind = 0;
     const char *leaf = NULL;
+    char full[OBJECT_NAME_BYTES];
     if (strcmp(o->name, "vault") == 0)
         return 0;
-    if (adopt_kind(o->name, &kind, &leaf, e) || object_verify(a->v, kind, leaf, &bytes, e))
+    if (adopt_kind(o->name, &kind, &leaf, e) || object_name(kind, leaf, full, e) ||
+        object_verify(a->v, kind, leaf, &bytes, e))
         return err_wrap(e, "%.80s", o->name);
     *(kind == VAULT_KEY ? &a->keys : kind == VAULT_WRITER ? &a->writers : &a->recipients) += 1;
-    return vault_put(a->v, kind, leaf, o->bytes, o->len, e);
+    return 0;
 }
 
+static int adopt_put(struct adopting *a, const struct keeper_object *o, struct err *e)
+{
+    enum vault_kind kind = 0;
+    const char *leaf = NULL;
+    if (strcmp(o->name, "vault") == 0)
+        return 0;
+    return adopt_kind(o->name, &kind, &leaf, e) || vault_put(a->v, kind, leaf, o->bytes, o->len, e) ? -1
+                                                                                                     : 0;
+}
+
+static int check_names(const struct keeper_object *objects, size_t count, struct err *e)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(objects[i].name, objects[k].name) == 0)
+                return err_set(e, ERR_REFUSED, "'%.80s' is there twice", objects[i].name);
+    return 0;
+}
+
+/* All are verified before the first is stored. */
 static int adopt_all(struct adopting *a, const struct keeper_object *objects, size_t count,
                      struct err *e)
 {
     for (size_t i = 0; i < count; i++)
-        if (adopt_one(a, &objects[i], e))
+        if (adopt_check(a, &objects[i], e))
             return -1;
     if (!a->keys || !a->recipients || !a->writers)
         return err_set(e, ERR_REFUSED, "a new vault begins with a key, a list of recipients and a writer");
+    for (size_t i = 0; i < count; i++)
+        if (adopt_put(a, &objects[i], e))
+            return -1;
     return 0;
 }
 
@@ -239,6 +265,8 @@ int keeper_adopt(struct store *s, const struct keeper_object *objects, size_t co
     if (count > KEEPER_OBJECTS_MAX)
         return err_set(e, ERR_LIMIT, "a new vault of %zu objects; %u are possible", count,
                        KEEPER_OBJECTS_MAX);
+    if (check_names(objects, count, e))
+        return -1;
     for (size_t i = 0; i < count; i++)
         if (strcmp(objects[i].name, "vault") == 0)
             identity = &objects[i];

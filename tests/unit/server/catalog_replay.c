@@ -43,7 +43,7 @@ static void compare(struct catalog *c, const struct model *m, int64_t now, uint6
     assert_same_text(&a, &b, seed, index);
 }
 
-#define EVENTS 1000
+#define EVENTS 500
 static void root_of(uint64_t seed, size_t size, uint8_t out[MERKLE_BYTES])
 {
     memset(out, (int)(seed & 0xff), MERKLE_BYTES);
@@ -125,7 +125,7 @@ static void one_world(uint64_t seed)
 
 static void whatever_the_log_says_the_catalogue_follows(void **state)
 {
-    uint64_t seed = number("TEST_SEED", 1), rounds = number("TEST_ROUNDS", 12);
+    uint64_t seed = number("TEST_SEED", 1), rounds = number("TEST_ROUNDS", 40);
     (void)state;
     for (uint64_t i = 0; i < rounds; i++) {
         print_message("TEST_SEED=%llu\n", (unsigned long long)(seed + i));

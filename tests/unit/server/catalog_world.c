@@ -61,12 +61,15 @@ static void fill(struct world_random *r, struct event *ev, enum field f)
     }
 }
 
-/* What ends things is rarer, so that something is there to be ended. */
+/* What ends things is rarer, and what others build upon more frequent, so that there is something to contradict. */
 static enum event_kind kind(struct world_random *r)
 {
+    static const enum event_kind grow[] = {EVENT_TENANT_CREATE, EVENT_IDENTITY_CREATE, EVENT_VAULT_CREATE,
+                                           EVENT_VAULT_WRITER,  EVENT_SNAPSHOT,        EVENT_TOKEN_CREATE,
+                                           EVENT_TOKEN_USE,     EVENT_GRANT_CREATE};
     enum event_kind k = 1 + (enum event_kind)world_random(r, EVENT_KIND_COUNT - 1);
     bool ends = k == EVENT_TENANT_CLOSE || k == EVENT_IDENTITY_REVOKE;
-    return ends && world_random(r, 4) ? EVENT_VAULT_WRITER : k;
+    return (ends && world_random(r, 12)) || world_random(r, 2) ? grow[world_random(r, 8)] : k;
 }
 
 struct event world_event(struct world_random *r, int64_t *now)

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "server/catalog.h"
 
-#define WORLD_IDS 6 /* of each sort */
+#define WORLD_IDS 4 /* of each sort */
 /* Sorts of ids; the last vault has the id of the first tenant. */
 enum sort { TENANT = 1, PEOPLE, TOKEN, VAULT, WRITER, GRANT, REQUEST, SERIAL, SESSION };
 void world_id(enum sort sort, unsigned n, uint8_t out[EVENT_ID_BYTES]);
