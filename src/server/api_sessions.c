@@ -97,23 +97,34 @@ void api_session_end(struct request *q, const json_t *in, const uint8_t *body, s
 
 /* ---- packs: as they come ------------------------------------------------------------------- */
 
+/*
+ * An upload that is refused is taken to its end all the same, and then told why: clients
+ * that are still sending do not hear an answer that comes before (libcurl takes the reset that follows it
+ * for a broken connection). Only who may not call at all is answered at once.
+ */
 struct upload {
     struct server_session *session;
     struct arrival *arrival;
+    struct err refusal; /* its class is set once nothing more is wanted */
 };
+
+static void upload_drop(struct request *q)
+{
+    struct upload *u = q->state;
+    arrival_abort(TAKE(u->arrival));
+    sessions_give(q->server, TAKE(u->session));
+}
 
 static void upload_free(struct request *q)
 {
-    struct upload *u = q->state;
-    if (!u)
+    if (!q->state)
         return;
-    arrival_abort(u->arrival);
-    sessions_give(q->server, u->session);
-    mem_free(u);
+    upload_drop(q);
+    mem_free(q->state);
     q->state = NULL;
 }
 
-/* ERR_EXISTS: it is here; nothing need be sent. */
+/* ERR_EXISTS: it is here; nothing need be kept. */
 static int open_arrival(struct request *q, struct upload *u, const struct vault_access *a,
                         struct err *e)
 {
@@ -129,63 +140,57 @@ static int open_arrival(struct request *q, struct upload *u, const struct vault_
     return arrival_begin(u->session->entry->vault, &p, &u->arrival, e);
 }
 
-static void reply_arrived(struct request *q, const struct err *why)
+/* NULL: answered, and whatever still comes is dropped. */
+static struct upload *upload_of(struct request *q)
 {
-    if (why->cls == ERR_EXISTS)
-        reply_empty(q, 200);
-    else
-        reply_fail(q, why);
-}
-
-/* 0: go on; -1: answered, and whatever still comes is dropped. */
-static int upload_begin(struct request *q)
-{
-    q->refused = true;
     struct vault_access a;
     struct err why = ERR_INIT;
+    if (q->state || q->refused)
+        return q->state;
+    q->refused = true;
     if (call_admit(q) || admit_writer(q, &a))
-        return -1;
+        return NULL;
     struct upload *u = q->state = mem_zalloc(sizeof *u);
-    if (u && open_arrival(q, u, &a, &why) == 0) {
-        q->refused = false;
-        return 0;
-    }
-    if (!u)
+    if (!u) {
         (void)err_no_memory(&why, "an upload");
-    upload_free(q);
-    reply_arrived(q, &why);
-    return -1;
+        reply_fail(q, &why);
+        return NULL;
+    }
+    q->refused = false;
+    if (open_arrival(q, u, &a, &u->refusal))
+        upload_drop(q);
+    return u;
 }
 
 static void pack_piece(void *arg, struct http_request *r, const uint8_t *p, size_t len)
 {
     struct request *q = http_user(r);
-    struct err why = ERR_INIT;
+    struct upload *u = upload_of(q);
     (void)arg;
-    if (q->refused || (!q->state && upload_begin(q)))
-        return;
-    struct upload *u = q->state;
-    if (arrival_take(u->arrival, p, len, &why)) {
-        q->refused = true;
-        upload_free(q);
-        reply_fail(q, &why);
-    }
+    if (u && !u->refusal.cls && arrival_take(u->arrival, p, len, &u->refusal))
+        upload_drop(q);
 }
 
 static void pack_end(void *arg, struct http_request *r)
 {
     struct request *q = http_user(r);
-    struct err why = ERR_INIT;
+    struct upload *u = upload_of(q);
     (void)arg;
-    if (q->refused || (!q->state && upload_begin(q)))
+    if (!u)
         return;
-    struct upload *u = q->state;
-    int rc = arrival_end(TAKE(u->arrival), &why);
+    int status = 201;
+    if (!u->refusal.cls)
+        (void)!arrival_end(TAKE(u->arrival), &u->refusal);
+    if (u->refusal.cls == ERR_EXISTS) {
+        u->refusal.cls = ERR_UNSET;
+        status = 200;
+    }
+    struct err why = u->refusal;
     upload_free(q);
-    if (rc)
-        reply_arrived(q, &why);
+    if (why.cls)
+        reply_fail(q, &why);
     else
-        reply_empty(q, 201);
+        reply_empty(q, status);
 }
 
 static void pack_abort(void *arg, struct http_request *r)

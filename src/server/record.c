@@ -12,6 +12,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include <string.h>
+
 #define REPLAY_BATCH 4096u
 
 static int encode(struct event *ev, struct buf *out, struct err *e)
@@ -94,7 +96,7 @@ static int replay_batch(struct server *s, uint64_t from, uint64_t to, struct err
 int server_replay(struct server *s, bool fresh, struct err *e)
 {
     uint64_t at, size = tlog_size(s->log);
-    uint8_t root[MERKLE_BYTES];
+    uint8_t root[MERKLE_BYTES], now[MERKLE_BYTES];
     if (catalog_position(s->catalog, &at, root, e))
         return -1;
     if (at > size)
@@ -102,6 +104,13 @@ int server_replay(struct server *s, bool fresh, struct err *e)
                        "the catalogue has seen %llu entries, the log has %llu: entries of the log are "
                        "missing. Restore the log, or remove catalog.sqlite if you accept that",
                        (unsigned long long)at, (unsigned long long)size);
+    if (at && tlog_root(s->log, at, now, e))
+        return -1;
+    if (at && memcmp(root, now, sizeof now) != 0)
+        return err_set(e, ERR_DAMAGED,
+                       "the first %llu entries of the log are others than the catalogue has seen: the log "
+                       "was exchanged. Restore it, or remove catalog.sqlite if you accept that",
+                       (unsigned long long)at);
     if (fresh && size > 1)
         server_tell(s, "the catalogue is made anew from %llu entries of the log",
                     (unsigned long long)size);
