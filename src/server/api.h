@@ -76,6 +76,14 @@ API_HANDLER(api_session_end);
 API_HANDLER(api_snapshot);
 extern const struct http_sink pack_sink;
 
+/* api_policies.c */
+API_HANDLER(api_policy_tenant);
+API_HANDLER(api_policy_tenant_set);
+API_HANDLER(api_policy_vault);
+API_HANDLER(api_policy_vault_set);
+API_HANDLER(api_upkeep);
+API_HANDLER(api_upkeep_ask);
+
 /* api_log.c */
 API_HANDLER(api_checkpoint);
 API_HANDLER(api_consistency);

@@ -137,7 +137,9 @@ struct server {
     bool keeper_runs;
     pthread_mutex_t upkeep_lock;
     pthread_cond_t upkeep_wake;
-    bool stopping;
+    bool upkeep_asked;      /* a round shall begin now */
+    uint64_t upkeep_rounds; /* that have ended */
+    _Atomic bool stopping;
 };
 
 void server_tell(struct server *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -158,6 +160,9 @@ void tallies_flush(struct server *s);
 
 MUST_CHECK int upkeep_start(struct server *s, struct err *e);
 void upkeep_stop(struct server *s);
+/* A round shall begin now; how many have ended before. */
+uint64_t upkeep_ask(struct server *s);
+uint64_t upkeep_rounds(struct server *s);
 
 /* ---- caller.c: who asks ----------------------------------------------------------------------------------- */
 

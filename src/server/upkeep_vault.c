@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A vault's upkeep: its policy becomes rules, what they do not keep goes to the trash, what nobody needs is
+ * collected, a share of its packs is read and verified, and mended.
+ *
+ * C1 Floors only rise, by the vault's own rules; count rules never go below them (policy, M1).
+ * C2 What goes is in the log before it goes.
+ * C3 A clock that is not trusted ends nothing (policy, M3); that is an alarm.
+ * C4 What is damaged is named; what parity can mend is mended at once.
+ */
+#include "server/upkeep.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define SCRUB_BYTES_A_SECOND (UINT64_C(100) << 20)
+
+struct tending {
+    struct server *s;
+    const struct catalog_vault *about;
+    struct store *store;
+    struct vault *v;
+    struct retention policy;
+    struct policy_clock clock;
+    char damage[1024]; /* the first few */
+    uint64_t damaged;
+};
+
+static void tending_done(struct tending *t)
+{
+    vault_close(t->v);
+    store_close(t->store);
+}
+
+int upkeep_policy(struct server *s, const struct catalog_vault *v, struct retention *out,
+                  struct err *e)
+{
+    CLEANUP(buf_done) struct buf text = {.max = EVENT_POLICY_MAX + 1};
+    if (catalog_policy(s->catalog, v->vault, &text, NULL)) {
+        buf_reset(&text);
+        if (catalog_policy(s->catalog, v->tenant, &text, NULL)) {
+            buf_reset(&text);
+            buf_put(&text, RETENTION_DEFAULT, sizeof RETENTION_DEFAULT - 1);
+        }
+    }
+    buf_put_u8(&text, 0);
+    return buf_check(&text, "a policy", e) ? -1 : retention_parse((const char *)text.data, out, e);
+}
+
+static int open_vault(struct tending *t, struct err *e)
+{
+    char path[SERVER_PATH_MAX], hex[2 * UID_BYTES + 1];
+    hex_encode(t->about->vault, UID_BYTES, hex);
+    installation_path(&t->s->installation, path, "vaults/%s", hex);
+    return store_dir_open(path, &t->store, e) || vault_open(t->store, &t->v, e) ? -1 : 0;
+}
+
+static void alarm_of(struct tending *t, const char *name, const char *text)
+{
+    struct err why = ERR_INIT;
+    struct event ev = {.kind = EVENT_ALARM, .name = name, .text = text};
+    memcpy(ev.vault, t->about->vault, UID_BYTES);
+    memcpy(ev.tenant, t->about->tenant, EVENT_ID_BYTES);
+    if (server_record(t->s, &ev, NULL, &why))
+        server_tell(t->s, "an alarm could not be recorded: %s", why.msg);
+    server_tell(t->s, "alarm: %s: %s", name, text);
+}
+
+/* ---- rules ----------------------------------------------------------------------------------- */
+
+/* C1 */
+static int set_rules(struct tending *t, struct err *e)
+{
+    struct vault_rules now;
+    if (vault_rules(t->v, &now, e))
+        return -1;
+    int64_t floor = t->policy.floor_ns > now.floor_ns ? t->policy.floor_ns : now.floor_ns;
+    if (now.generation && floor == now.floor_ns && t->policy.trash_ns == now.trash_window_ns)
+        return 0;
+    return vault_set_rules(t->v, floor, t->policy.trash_ns ? t->policy.trash_ns : VAULT_TRASH_WINDOW_NS, e);
+}
+
+/* ---- forgetting -------------------------------------------------------------------------------- */
+
+static int record_fate(struct tending *t, enum event_kind kind, const struct snapshot *s,
+                       const char *text, struct err *e)
+{
+    struct event ev = {.kind = kind, .sequence = s->seq, .text = text};
+    memcpy(ev.vault, t->about->vault, UID_BYTES);
+    memcpy(ev.snapshot, s->id, ID_BYTES);
+    if (kind == EVENT_FORGET)
+        ev.until_ns = t->clock.now_ns + t->policy.trash_ns;
+    return server_record(t->s, &ev, NULL, e);
+}
+
+static void not_forgotten(void *arg, const struct snapshot *s, const char *why)
+{
+    struct tending *t = arg;
+    server_tell(t->s, "snapshot %llu was not forgotten after all: %s", (unsigned long long)s->seq, why);
+}
+
+static int decide(struct tending *t, const struct snapshot_list *l, struct policy_decision *out,
+                  struct err *e)
+{
+    struct vault_rules rules;
+    CLEANUP_FREE struct policy_snapshot *about = mem_array(l->count + 1, sizeof *about);
+    if (!about)
+        return err_no_memory(e, "deciding what is kept");
+    if (vault_rules(t->v, &rules, e))
+        return -1;
+    for (size_t i = 0; i < l->count; i++)
+        snapshot_for_policy(&l->items[i], &about[i]);
+    const struct policy_question q = {.snapshots = about, .count = l->count,
+                                      .rules = &t->policy.rules, .floor_ns = rules.floor_ns,
+                                      .clock = &t->clock};
+    return policy_decide(&q, out, e);
+}
+
+static int forget_some(struct tending *t, const struct snapshot_list *l, struct err *e)
+{
+    CLEANUP_FREE struct policy_decision *decisions = mem_array(l->count + 1, sizeof *decisions);
+    CLEANUP_FREE const struct snapshot **go = mem_array(l->count + 1, sizeof *go);
+    struct vault_forgotten done;
+    size_t n = 0;
+    if (!decisions || !go)
+        return err_no_memory(e, "deciding what is kept");
+    if (decide(t, l, decisions, e))
+        return -1;
+    for (size_t i = 0; i < l->count; i++) {
+        if (decisions[i].keep)
+            continue;
+        if (record_fate(t, EVENT_FORGET, &l->items[i], "no rule keeps it", e)) /* C2 */
+            return -1;
+        go[n++] = &l->items[i];
+    }
+    return n ? vault_forget(t->v, go, n, not_forgotten, t, &done, e) : 0;
+}
+
+static int forget(struct tending *t, struct err *e)
+{
+    struct snapshot_list l = {0};
+    char text[POLICY_TEXT_BYTES];
+    if (vault_clock_judge(t->v, &t->clock, e))
+        return -1;
+    if (!policy_clock_trusted(&t->clock)) { /* C3 */
+        policy_clock_text(&t->clock, text);
+        alarm_of(t, "clock", text);
+        return 0;
+    }
+    if (vault_snapshots(t->v, &l, NULL, NULL, e))
+        return -1;
+    int rc = l.count ? forget_some(t, &l, e) : 0;
+    snapshot_list_done(&l);
+    return rc;
+}
+
+/* ---- collecting ----------------------------------------------------------------------------------- */
+
+/* C2: those that a collection may free now. */
+static int announce_freed(struct tending *t, struct err *e)
+{
+    struct snapshot_list l = {0};
+    struct vault_rules rules;
+    if (vault_rules(t->v, &rules, e) || vault_snapshots_trash(t->v, &l, NULL, NULL, e))
+        return -1;
+    int rc = 0;
+    for (size_t i = 0; !rc && i < l.count; i++)
+        if (vault_may_free(&l.items[i], &rules, &t->clock))
+            rc = record_fate(t, EVENT_FREE, &l.items[i], NULL, e);
+    snapshot_list_done(&l);
+    return rc;
+}
+
+static void note_damage(void *arg, const char *object, const char *message)
+{
+    struct tending *t = arg;
+    size_t len = strlen(t->damage);
+    t->damaged++;
+    if (len < sizeof t->damage - 2)
+        (void)snprintf(t->damage + len, sizeof t->damage - len, "%s%s: %s", len ? "; " : "", object, message);
+}
+
+static int collect(struct tending *t, struct err *e)
+{
+    const struct gc_options o = {.max_unused = 0.05, .max_rewrite = UINT64_MAX, .clock = t->clock,
+                                 .damaged = note_damage, .arg = t};
+    struct gc_result r;
+    struct err why = ERR_INIT;
+    if (!policy_clock_trusted(&t->clock))
+        return 0;
+    if (announce_freed(t, e))
+        return -1;
+    if (vault_gc(t->v, &o, &r, &why))
+        return why.cls == ERR_BUSY ? 0 : err_give(e, &why);
+    return 0;
+}
+
+/* ---- scrubbing --------------------------------------------------------------------------------------- */
+
+static int ignore_frame(void *arg, const struct frame_loc *loc, const struct frame *f,
+                        const uint8_t *sealed, bool intact, struct err *e)
+{
+    (void)arg, (void)loc, (void)f, (void)sealed, (void)intact, (void)e;
+    return 0;
+}
+
+/* The bound on the load: as long as the bytes may take. */
+static void pace(uint64_t bytes)
+{
+    uint64_t ns = bytes * 1000 / SCRUB_BYTES_A_SECOND * 1000000;
+    (void)nanosleep(&(struct timespec){.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)}, NULL);
+}
+
+static int scrub_packs(struct tending *t, unsigned share, struct vault_check_stats *stats,
+                       struct err *e)
+{
+    if (vault_refresh(t->v, note_damage, t, e))
+        return -1;
+    uint32_t count = vault_pack_count(t->v);
+    for (uint32_t i = 0; i < count && !t->s->stopping; i++) {
+        uint64_t before = stats->bytes_read;
+        if (share < UPKEEP_SHARES && vault_pack_id(t->v, i)[0] % UPKEEP_SHARES != share)
+            continue;
+        if (vault_scrub_pack(t->v, i, ignore_frame, NULL, note_damage, t, stats, e))
+            return -1;
+        pace(stats->bytes_read - before);
+    }
+    return 0;
+}
+
+/* C4 */
+static int mend(struct tending *t, struct err *e)
+{
+    const struct vault_repair_options o = {.damaged = note_damage, .arg = t};
+    struct vault_repair_result r = {0};
+    char text[1400], found[sizeof t->damage];
+    memcpy(found, t->damage, sizeof found);
+    t->damage[0] = '\0';
+    t->damaged = 0;
+    if (vault_repair(t->v, &o, &r, e))
+        return -1;
+    (void)snprintf(text, sizeof text, "%llu packs and %llu objects mended, %llu packs lost. Found: %.1000s",
+                   (unsigned long long)r.packs_mended, (unsigned long long)r.objects_mended,
+                   (unsigned long long)r.packs_lost, found);
+    alarm_of(t, r.packs_lost || r.objects_lost ? "damage" : "damage mended", text);
+    return 0;
+}
+
+static int scrub(struct tending *t, unsigned share, struct err *e)
+{
+    struct vault_check_stats packs = {0}, structure;
+    struct event ev = {.kind = EVENT_SCRUB};
+    if (vault_check(t->v, note_damage, t, &structure, e) || scrub_packs(t, share, &packs, e))
+        return -1;
+    memcpy(ev.vault, t->about->vault, UID_BYTES);
+    ev.count = packs.packs;
+    ev.bytes = packs.bytes_read + structure.bytes_read;
+    ev.text = t->damage[0] ? t->damage : NULL;
+    if (server_record(t->s, &ev, NULL, e))
+        return -1;
+    return t->damaged ? mend(t, e) : 0;
+}
+
+/* ---- all of it -------------------------------------------------------------------------------------------- */
+
+static void check_silence(struct tending *t)
+{
+    char text[128];
+    int64_t now = clock_realtime_ns(), last = t->about->snapshot_ns ? t->about->snapshot_ns : t->about->created_ns;
+    if (!t->policy.silence_ns || now - last <= t->policy.silence_ns)
+        return;
+    (void)snprintf(text, sizeof text, "no snapshot for %lld hours",
+                   (long long)((now - last) / NS_PER_S / 3600));
+    alarm_of(t, "silence", text);
+}
+
+int upkeep_vault(struct server *s, const struct catalog_vault *v, unsigned share, struct err *e)
+{
+    CLEANUP(tending_done) struct tending t = {.s = s, .about = v};
+    if (upkeep_policy(s, v, &t.policy, e) || open_vault(&t, e))
+        return -1;
+    check_silence(&t);
+    return set_rules(&t, e) || forget(&t, e) || collect(&t, e) || scrub(&t, share, e) ? -1 : 0;
+}
