@@ -26,7 +26,7 @@ void wire_range_put(struct buf *out, const struct wire_range *r)
 /* The next line without its end; false if there is none. A last line without an end is none. */
 static bool next_line(struct cursor *c, const char **line, size_t *len)
 {
-    const uint8_t *end = memchr(c->p, '\n', (size_t)(c->end - c->p));
+    const uint8_t *end = c->p == c->end ? NULL : memchr(c->p, '\n', (size_t)(c->end - c->p));
     if (!end)
         return false;
     *line = (const char *)c->p;
