@@ -84,6 +84,13 @@ API_HANDLER(api_policy_vault_set);
 API_HANDLER(api_upkeep);
 API_HANDLER(api_upkeep_ask);
 
+/* api_requests.c */
+API_HANDLER(api_requests);
+API_HANDLER(api_request_create);
+API_HANDLER(api_request_approve);
+API_HANDLER(api_request_sign);
+API_HANDLER(api_request_cancel);
+
 /* api_log.c */
 API_HANDLER(api_checkpoint);
 API_HANDLER(api_consistency);

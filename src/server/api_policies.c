@@ -39,8 +39,8 @@ static int set(struct request *q, struct event *ev, const struct catalog_vault *
     int rc = retention_parse(text, &next, e) || upkeep_policy(q->server, v, &now, e) ? -1 : 0;
     if (!rc && retention_keeps_less(&now, &next, why))
         rc = err_set(e, ERR_REFUSED,
-                     "this policy keeps less than the one in force (%s): that is an early deletion, and no one "
-                     "person can make one", why);
+                     "this policy keeps less than the one in force (%s): that is an early deletion, which takes "
+                     "two people and time (a request)", why);
     if (!rc)
         rc = server_decide(q->server, ev, e);
     mem_free(text);

@@ -6,6 +6,7 @@
  *    becomes a vault below `pending/` first, and moves to its place whole.
  */
 #include "server/api.h"
+#include "server/upkeep.h"
 
 #include "base/mem.h"
 
@@ -141,7 +142,10 @@ static int adopt(struct request *q, const uint8_t *body, size_t len, struct vaul
         return -1;
     int rc = keeper_adopt(s, taken, count, e) || look_into(s, info, writer, e) ? -1 : 0;
     store_close(s);
-    return rc || move_to_place(q, info->id, e) || record_vault(q, info, writer, e) ? -1 : 0;
+    return rc || move_to_place(q, info->id, e) || record_vault(q, info, writer, e) ||
+                   upkeep_rules(q->server, info->id, e)
+               ? -1
+               : 0;
 }
 
 void api_vault_adopt(struct request *q, const json_t *in, const uint8_t *body, size_t len)

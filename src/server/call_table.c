@@ -7,6 +7,8 @@
 #define LOOKERS      (INSTALLATION | TENANT)
 #define ADMINS       (R(ROLE_OWNER) | R(ROLE_OPERATOR) | R(ROLE_TENANT_ADMIN))
 
+#define ASKERS       (ADMINS | R(ROLE_SECURITY_OFFICER))
+
 #define VAULT   "/v1/vaults/{vault}"
 #define SESSION VAULT "/sessions/{session}"
 
@@ -40,6 +42,11 @@ const struct call calls[] = {
     {"PUT", "/v1/tenants/{tenant}/policy", ADMINS, BODY_JSON, WIRE_JSON_MAX, api_policy_tenant_set, NULL, "set it: to keep more"},
     {"GET", VAULT "/policy", CALL_KNOWN, BODY_NONE, 0, api_policy_vault, NULL, "a vault's policy"},
     {"PUT", VAULT "/policy", ADMINS, BODY_JSON, WIRE_JSON_MAX, api_policy_vault_set, NULL, "set it: to keep more"},
+    {"GET", "/v1/requests", LOOKERS, BODY_NONE, 0, api_requests, NULL, "list requests for early deletion"},
+    {"POST", "/v1/requests", ASKERS, BODY_JSON, WIRE_JSON_MAX, api_request_create, NULL, "ask for one"},
+    {"POST", "/v1/requests/{request}/approve", ASKERS, BODY_JSON, WIRE_JSON_MAX, api_request_approve, NULL, "agree to it"},
+    {"POST", "/v1/requests/{request}/sign", ASKERS, BODY_JSON, WIRE_JSON_MAX, api_request_sign, NULL, "the tenant's signature"},
+    {"POST", "/v1/requests/{request}/cancel", ASKERS, BODY_JSON, WIRE_JSON_MAX, api_request_cancel, NULL, "cancel it"},
     {"GET", "/v1/upkeep", LOOKERS, BODY_NONE, 0, api_upkeep, NULL, "rounds of upkeep that have ended"},
     {"POST", "/v1/upkeep", R(ROLE_OWNER) | R(ROLE_OPERATOR), BODY_NONE, 0, api_upkeep_ask, NULL, "begin one now"},
     {"GET", "/v1/tokens", LOOKERS, BODY_NONE, 0, api_tokens, NULL, "list tokens"},

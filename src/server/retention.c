@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define WAIT_NS    (INT64_C(7) * 24 * 3600 * 1000000000)
 #define LONGEST_NS (INT64_C(100) * 366 * 24 * 3600 * 1000000000)
 
 static int bad(const char *key, const char *why, struct err *e)
@@ -94,6 +95,13 @@ static int take_tags(const json_t *o, struct retention *r, struct err *e)
     return 0;
 }
 
+static int take_key_of_tenant(const json_t *o, struct retention *r, struct err *e)
+{
+    const char *text = json_string_value(o);
+    r->has_tenant_key = text && hex_decode(text, strlen(text), r->tenant_key, sizeof r->tenant_key);
+    return r->has_tenant_key ? 0 : bad("tenant_key", "is no key of 64 hex digits", e);
+}
+
 static int take_key(struct retention *r, const char *key, json_t *value, struct err *e)
 {
     if (strcmp(key, "keep") == 0)
@@ -108,6 +116,10 @@ static int take_key(struct retention *r, const char *key, json_t *value, struct 
         return take_length(value, key, &r->trash_ns, e);
     if (strcmp(key, "silence") == 0)
         return take_length(value, key, &r->silence_ns, e);
+    if (strcmp(key, "wait") == 0)
+        return take_length(value, key, &r->wait_ns, e);
+    if (strcmp(key, "tenant_key") == 0)
+        return take_key_of_tenant(value, r, e);
     if (strcmp(key, "snapshots_a_day") == 0)
         return take_number(value, key, &r->snapshots_a_day, e);
     return bad(key, "is nothing that a policy can say", e);
@@ -124,7 +136,7 @@ int retention_parse(const char *text, struct retention *out, struct err *e)
         return err_set(e, ERR_USAGE, "policy: no JSON object: line %d, column %d: %s", where.line,
                        where.column, where.text);
     }
-    *out = (struct retention){0};
+    *out = (struct retention){.wait_ns = WAIT_NS};
     json_object_foreach(o, key, value) {
         rc = take_key(out, key, value, e);
         if (rc)
@@ -165,7 +177,11 @@ bool retention_keeps_less(const struct retention *now, const struct retention *n
     for (size_t i = 0; i < now->rules.tag_count; i++)
         if (less(!has_tag(next, now->rules.tags[i]), "a tag is missing", why))
             return true;
-    return less(next->floor_ns < now->floor_ns, "a lower floor", why) ||
+    bool other_key = now->has_tenant_key && (!next->has_tenant_key ||
+                                             memcmp(now->tenant_key, next->tenant_key, 32) != 0);
+    return less(other_key, "another key of the tenant", why) ||
+           less(next->wait_ns < now->wait_ns, "a shorter wait for early deletions", why) ||
+           less(next->floor_ns < now->floor_ns, "a lower floor", why) ||
            less(next->trash_ns < now->trash_ns, "a shorter time in the trash", why) ||
            less(next->snapshots_a_day > now->snapshots_a_day, "a later alarm for floods of snapshots", why) ||
            less(next->silence_ns > now->silence_ns || (!next->silence_ns && now->silence_ns),

@@ -3,7 +3,8 @@
  * Policies as tenants and vaults have them: JSON text in the log, rules for `policy`. Pure.
  *
  *     {"keep": {"last": 7, "daily": 30, "weekly": "unlimited"}, "within": {"each": "30d", "hourly": "2d"},
- *      "tags": ["legal"], "floor": "14d", "trash": "14d", "snapshots_a_day": 200, "silence": "36h"}
+ *      "tags": ["legal"], "floor": "14d", "trash": "14d", "snapshots_a_day": 200, "silence": "36h",
+ *      "wait": "7d", "tenant_key": "<64 hex digits>"}
  *
  * Grains are "last" (or "each"), "hourly", "daily", "weekly", "monthly", "yearly"; times as policy_span_parse reads them.
  */
@@ -26,6 +27,9 @@ struct retention {
     int64_t floor_ns, trash_ns; /* minimum age; how long what was forgotten can be brought back */
     int64_t silence_ns;         /* without a snapshot for so long, a machine is silent */
     uint64_t snapshots_a_day;   /* more raise an alarm */
+    int64_t wait_ns;            /* how long an early deletion waits; a week unless it says otherwise */
+    bool has_tenant_key;        /* then the tenant signs early deletions, too: */
+    uint8_t tenant_key[32];     /* Ed25519 */
 };
 
 /* ERR_USAGE says what is wrong. Do not copy the struct: it points into itself. */

@@ -90,7 +90,7 @@ int server_start(const struct server_options *o, struct server **out, struct err
         return err_no_memory(e, "the server");
     set_up(s, o);
     if (installation_open(o->root, o->names, o->name_count, &s->installation, e) ||
-        tallies_new(&s->tallies, e) || open_log(s, e) || open_catalog(s, e) ||
+        tallies_new(&s->tallies, e) || ticks_open(s, e) || open_log(s, e) || open_catalog(s, e) ||
         upkeep_start(s, e) || serve(s, e)) {
         server_stop(s, 0);
         return -1;
@@ -105,8 +105,10 @@ void server_stop(struct server *s, unsigned drain_ms)
         return;
     http_server_stop(s->http, drain_ms);
     upkeep_stop(s);
-    if (s->tallies && s->catalog)
+    if (s->tallies && s->catalog) {
         tallies_flush(s);
+        ticks_save(s);
+    }
     sessions_done(s);
     vaults_done(&s->vaults);
     catalog_close(s->catalog);

@@ -137,6 +137,7 @@ struct server {
     bool keeper_runs;
     pthread_mutex_t upkeep_lock;
     pthread_cond_t upkeep_wake;
+    int64_t ticks_before_ns, ticks_began_ns; /* of earlier runs; the boot clock when this one began */
     bool upkeep_asked;      /* a round shall begin now */
     uint64_t upkeep_rounds; /* that have ended */
     _Atomic bool stopping;
@@ -155,6 +156,12 @@ MUST_CHECK int tally_read(struct server *s, const uint8_t vault[UID_BYTES],
 void tally_refusal(struct server *s, const uint8_t id[EVENT_ID_BYTES], const char *text);
 /* Writes what was gathered. */
 void tallies_flush(struct server *s);
+
+/* ---- ticks.c: how long this server has run, in all ---------------------------------------------- */
+
+MUST_CHECK int ticks_open(struct server *s, struct err *e);
+int64_t server_ticks(const struct server *s); /* nanoseconds; any thread */
+void ticks_save(struct server *s);
 
 /* ---- upkeep.c: what is done now and then -------------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
  * What is done now and then, by a thread of its own: tallies go into the log, sessions that nobody
  * uses any more end; once a day each vault is looked after (upkeep_vault.c), or when somebody asks.
  */
+#include "server/requests.h"
 #include "server/upkeep.h"
 
 #include "base/clock.h"
@@ -76,6 +77,8 @@ static void *keep_up(void *arg)
     bool asked;
     while (!wait_or_stop(s)) {
         tallies_flush(s);
+        ticks_save(s);
+        requests_execute(s);
         sessions_sweep(s, clock_monotonic_ns() - SESSION_IDLE_NS);
         if (is_due(s, &next, &asked)) {
             look_after_all(s, asked);

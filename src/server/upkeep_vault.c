@@ -72,7 +72,7 @@ static void alarm_of(struct tending *t, const char *name, const char *text)
 
 /* ---- rules ----------------------------------------------------------------------------------- */
 
-/* C1 */
+/* C1, before anything else: a floor that is not written yet protects nothing. */
 static int set_rules(struct tending *t, struct err *e)
 {
     struct vault_rules now;
@@ -285,4 +285,66 @@ int upkeep_vault(struct server *s, const struct catalog_vault *v, unsigned share
         return -1;
     check_silence(&t);
     return set_rules(&t, e) || forget(&t, e) || collect(&t, e) || scrub(&t, share, e) ? -1 : 0;
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------------ */
+
+static int begin(struct tending *t, struct server *s, struct catalog_vault *about,
+                 const uint8_t *vault, struct err *e)
+{
+    *t = (struct tending){.s = s, .about = about};
+    return catalog_vault(s->catalog, vault, about, e) || upkeep_policy(s, about, &t->policy, e) ||
+                   open_vault(t, e) || set_rules(t, e)
+               ? -1
+               : 0;
+}
+
+int upkeep_rules(struct server *s, const uint8_t vault[UID_BYTES], struct err *e)
+{
+    CLEANUP(tending_done) struct tending t = {0};
+    struct catalog_vault about;
+    return begin(&t, s, &about, vault, e);
+}
+
+int upkeep_confirm_clock(struct server *s, const uint8_t vault[UID_BYTES], struct err *e)
+{
+    CLEANUP(tending_done) struct tending t = {0};
+    struct catalog_vault about;
+    struct event ev = {.kind = EVENT_CLOCK, .name = "confirmed"};
+    return begin(&t, s, &about, vault, e) || server_record(s, &ev, NULL, e) || vault_clock_confirm(t.v, e)
+               ? -1
+               : 0;
+}
+
+static void count_refused(void *arg, const struct snapshot *s, const char *why)
+{
+    char *what = arg;
+    (void)snprintf(what, 400, "snapshot %llu stays: %.300s", (unsigned long long)s->seq, why);
+}
+
+int upkeep_forget_named(struct server *s, const uint8_t vault[UID_BYTES],
+                        bool (*named)(const json_t *o, uint64_t sequence), const json_t *o,
+                        char *what, size_t cap, struct err *e)
+{
+    CLEANUP(tending_done) struct tending t = {0};
+    struct catalog_vault about;
+    struct snapshot_list l = {0};
+    struct vault_forgotten done = {0};
+    char refused[400] = "";
+    size_t n = 0;
+    if (begin(&t, s, &about, vault, e) || vault_clock_judge(t.v, &t.clock, e) ||
+        vault_snapshots(t.v, &l, NULL, NULL, e))
+        return -1;
+    CLEANUP_FREE const struct snapshot **go = mem_array(l.count + 1, sizeof *go);
+    int rc = go ? 0 : err_no_memory(e, "a list");
+    for (size_t i = 0; !rc && i < l.count; i++)
+        if (named(o, l.items[i].seq)) {
+            rc = record_fate(&t, EVENT_FORGET, &l.items[i], "a request", e);
+            go[n++] = &l.items[i];
+        }
+    if (!rc && n)
+        rc = vault_forget(t.v, go, n, count_refused, refused, &done, e);
+    (void)snprintf(what, cap, "%zu of %zu snapshots went to the trash. %s", done.count, n, refused);
+    snapshot_list_done(&l);
+    return rc;
 }
