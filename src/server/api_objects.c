@@ -81,6 +81,13 @@ static int hidden(const char *name, struct err *e)
     return err_set(e, ERR_NOT_FOUND, "%s: there is nothing of that name for you", name);
 }
 
+/* Who may add to a vault knows that it is there, so he is told what he lacks; and the log is told of him. */
+static int not_without_grant(const char *name, struct err *e)
+{
+    return err_set(e, ERR_REFUSED,
+                   "%s: this identity may add to the vault, not read it: ask for a grant", name);
+}
+
 /* A7: of a pack with "add" alone, the header, and what lies behind the frames. */
 static int check_ends(struct reading *r, const char *name, uint64_t off, uint64_t len,
                       struct err *e)
@@ -108,10 +115,20 @@ static int check_object(struct reading *r, const char *name, uint64_t off, uint6
     switch (wire_object_access(name)) {
     case WIRE_NEVER: return hidden(name, e);
     case WIRE_OPEN: return 0;
-    case WIRE_READ: return may_read(r) ? 0 : hidden(name, e);
+    case WIRE_READ: return may_read(r) ? 0 : not_without_grant(name, e);
     case WIRE_ENDS: return may_read(r) ? 0 : check_ends(r, name, off, len, e);
     }
     return hidden(name, e);
+}
+
+static void reply_unreadable(struct request *q, const struct err *why)
+{
+    if (why->cls == ERR_REFUSED)
+        reply_refuse(q, "forbidden", "%s", why->msg);
+    else if (why->cls == ERR_NOT_FOUND)
+        reply_not_found(q);
+    else
+        reply_fail(q, why);
 }
 
 /* ---- one object ------------------------------------------------------------------------------ */
@@ -200,10 +217,7 @@ void api_object(struct request *q, const json_t *in, const uint8_t *body, size_t
     if (!n || check_object(&r, q->rest, first, last == UINT64_MAX ? UINT64_MAX - first : last - first + 1, &why) ||
         store_open(r.v->store, q->rest, &n->object, &why) ||
         note(&r, store_reader_len(n->object), &why)) {
-        if (why.cls == ERR_NOT_FOUND || why.cls == ERR_USAGE)
-            reply_not_found(q);
-        else
-            reply_fail(q, &why);
+        reply_unreadable(q, &why);
         if (n)
             store_reader_close(n->object);
         mem_free(n);
@@ -228,8 +242,10 @@ static int put_line(void *arg, const char *name, uint64_t len, struct err *e)
 static int list(struct reading *r, const char *dir, struct buf *out, struct err *e)
 {
     enum wire_access access = wire_list_access(dir);
-    if (access == WIRE_NEVER || (access == WIRE_READ && !may_read(r)))
+    if (access == WIRE_NEVER)
         return hidden(dir, e);
+    if (access == WIRE_READ && !may_read(r))
+        return not_without_grant(dir, e);
     if (note(r, 0, e))
         return -1;
     if (access != WIRE_ENDS || may_read(r))
@@ -254,10 +270,7 @@ void api_object_list(struct request *q, const json_t *in, const uint8_t *body, s
     if (strncmp(query, "under=", 6) != 0)
         (void)err_set(&why, ERR_USAGE, "which directory? ?under=DIRECTORY");
     if (why.cls || list(&r, query + 6, &out, &why)) {
-        if (why.cls == ERR_NOT_FOUND)
-            reply_not_found(q);
-        else
-            reply_fail(q, &why);
+        reply_unreadable(q, &why);
     } else {
         http_respond(q->http, 200, WIRE_TEXT, out.data, out.len);
     }
