@@ -115,7 +115,7 @@ MUST_CHECK int wire_snapshot_take(const uint8_t *p, size_t len, const uint8_t **
 /* ---- tokens ------------------------------------------------------------------------------------------ */
 
 /* What an operator gives to a machine: a secret that is good once, and by what to know the server. Text:
- * "abri-" and 60 of a-z, 2-7 (base32 of pin, secret, check), so that it can be dictated; case and dashes
+ * "abri-" and 55 of a-z, 2-7 (base32 of pin, secret, check), so that it can be dictated; case and dashes
  * do not matter. */
 #define WIRE_PIN_BYTES    16 /* the first half of pki's pin of the authority */
 #define WIRE_SECRET_BYTES 16

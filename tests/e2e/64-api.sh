@@ -1,0 +1,49 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Every call of the API as everybody, by curl: who may make it, and that others' things do not exist.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/server.sh"
+command -v curl >/dev/null || skip 'needs curl'
+/usr/bin/python3 -c 'import yaml' 2>/dev/null || skip 'needs python3-yaml'
+OPENAPI=$(dirname "$0")/../../docs/api/openapi.yaml
+
+person() { # NAME ROLE [TENANT]
+    of=${3:+,\"tenant\":\"$3\"}
+    expect_status 0 call POST /v1/tokens "{\"type\":\"person\",\"role\":\"$2\"$of}"
+    expect_status 0 env ABRI_CONFIG_DIR="$T/$1" "$ABRI" enrol "$URL" "$(jq -r .token "$T/out")" --name "$1"
+}
+server_with_tenant
+other=$(call POST /v1/tenants '{"name":"Other"}' | jq -r .tenant)
+person officer security-officer
+person operator operator
+person auditor auditor
+person admin tenant-admin "$TENANT"
+person restorer tenant-restorer "$TENANT"
+person foreign tenant-admin "$other"
+enrol_machine web
+enrol_machine lone
+rm -rf "$T/lone/writers"
+mkdir "$T/src" && echo x >"$T/src/x"
+expect_status 0 as web backup "$T/src"
+
+step 'every call, everybody'
+expect_status 0 /usr/bin/python3 "$(dirname "$0")/api_roles.py" "$URL" "$OPENAPI" "$(vault_of web)" "$TENANT" owner="$OWNER" \
+    security-officer="$T/officer" operator="$T/operator" auditor="$T/auditor" tenant-admin="$T/admin" \
+    tenant-restorer="$T/restorer" machine="$T/lone" foreign="$T/foreign" nobody=
+cat "$T/out"
+
+step 'bodies that are none, and paths that are none'
+curl_as() { # NAME WORD…
+    at=$(echo "$T/$1"/servers/*)
+    shift
+    curl --http2 -sS --cert "$at/certificate.pem" --key "$at/key.pem" --cacert "$at/authority.pem" "$@"
+}
+for body in '' '[' '[]' '"x"' '{"name":1}' '{"name":""}' '{"name":"a","name":"b"}' '{"name":"\u0001"}'; do
+    expect_equal "$(curl_as owner -o "$T/answer" -w '%{http_code}' -d "$body" "$URL/v1/tenants")" 400 "$body"
+done
+expect_equal "$(curl_as owner -o "$T/answer" -w '%{http_code}' "$URL/v1/nothing")" 404
+expect_equal "$(curl_as owner -o "$T/answer" -w '%{http_code}' -X DELETE "$URL/v1/tenants/$TENANT")" 405
+head -c 300000 /dev/zero | tr '\0' ' ' >"$T/large"
+expect_equal "$(curl_as owner -o "$T/answer" -w '%{http_code}' --data-binary "@$T/large" "$URL/v1/tenants")" 413
+expect_status 0 as web backup "$T/src"
+server_stop
