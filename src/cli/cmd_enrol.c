@@ -3,6 +3,7 @@
 #include "cli/json_out.h"
 
 #include "base/mem.h"
+#include "cli/key_commands.h"
 #include "remote/remote.h"
 
 #include <stdlib.h>
@@ -91,6 +92,37 @@ static int make_vault(struct cli *c, const struct enrol_args *a, const char *url
     return 0;
 }
 
+static int not_joined(const struct remote_identity *who, const char *location, struct err *e)
+{
+    char successor[64] = "", hex[9];
+    hex_encode(who->writer, 4, hex);
+    if (who->has_writer)
+        (void)snprintf(successor, sizeof successor, " --successor-of %s", hex);
+    return err_wrap(e, "enrolled, but not as a writer of the vault yet (`abri --vault %s writer add%s` goes on)",
+                    location, successor);
+}
+
+/* A vault that is there: its owner's passphrase certifies this machine as a further writer. */
+static int join_vault(struct cli *c, const char *url, const struct remote_identity *who, struct err *e)
+{
+    const struct remote_where where = {c->dirs.config, c->dirs.cache, c->dirs.cancel};
+    const struct writer_add_options o = {.machine = who->name,
+                                         .predecessor = who->has_writer ? who->writer : NULL,
+                                         .replace = true};
+    CLEANUP(access_close) struct access a = {0};
+    struct remote *r = NULL;
+    char location[400], hex[2 * UID_BYTES + 1];
+    uint8_t id[UID_BYTES];
+    hex_encode(who->vault, UID_BYTES, hex);
+    (void)snprintf(location, sizeof location, "%s/%s", url, hex);
+    if (cli_open_owner_at(c, location, &a, e) || work_writer_add(&a, &c->dirs, &o, id, e) ||
+        remote_connect(&where, url, &r, e))
+        return not_joined(who, location, e);
+    int rc = remote_note_vault(r, who->vault, e);
+    remote_close(r);
+    return rc;
+}
+
 static int enrol(struct cli *c, const struct enrol_args *a, const char *url, const char *token,
                  struct err *e)
 {
@@ -103,8 +135,9 @@ static int enrol(struct cli *c, const struct enrol_args *a, const char *url, con
         return -1;
     if (remote_enrol(&where, &o, &who, e))
         return -1;
-    if (strcmp(who.type, "machine") == 0 && !a->no_vault && !who.has_vault) {
-        if (make_vault(c, a, url, &who, vault, e))
+    if (strcmp(who.type, "machine") == 0 && !a->no_vault) {
+        memcpy(vault, who.vault, UID_BYTES);
+        if (who.has_vault ? join_vault(c, url, &who, e) : make_vault(c, a, url, &who, vault, e))
             return -1;
         has_vault = true;
     }

@@ -78,6 +78,7 @@ static int take_answer(struct enrolling *n, const json_t *o, struct err *e)
     who->restore = json_is_true(json_object_get(o, "restore"));
     who->shared = json_is_true(json_object_get(o, "shared"));
     who->has_vault = json_take_id(o, "vault", who->vault, UID_BYTES);
+    who->has_writer = json_take_id(o, "writer", who->writer, UID_BYTES);
     buf_put(&n->f.certificate, certificate, strlen(certificate) + 1);
     if (buf_check(&n->f.certificate, "a certificate", e))
         return -1;

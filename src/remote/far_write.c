@@ -85,7 +85,7 @@ void far_abort(struct store_writer *base)
 
 /* ---- sending -------------------------------------------------------------------------------- */
 
-static int put(struct far_writer *w, const char *path, struct err *e)
+static int send_to(struct far_writer *w, const char *method, const char *path, struct err *e)
 {
     struct client_piece pieces[BLOCKS_MAX];
     size_t count = 0;
@@ -94,7 +94,7 @@ static int put(struct far_writer *w, const char *path, struct err *e)
         pieces[count++] = (struct client_piece){w->blocks[off / BLOCK_BYTES],
                                                 left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES};
     }
-    struct client_call call = {.method = "PUT", .path = path, .type = WIRE_BINARY,
+    struct client_call call = {.method = method, .path = path, .type = WIRE_BINARY,
                                .pieces = pieces, .piece_count = count};
     return client_do(w->store->remote->client, &call, e);
 }
@@ -108,7 +108,7 @@ static int put_pack(struct far_writer *w, const char *name, struct err *e)
     if (!*session)
         return err_set(e, ERR_USAGE, "packs belong to a session, and none is under way");
     far_path(w->store, path, "sessions/%s/%s", session, name);
-    return put(w, path, e);
+    return send_to(w, "PUT", path, e);
 }
 
 static int put_near(struct far_writer *w, const char *name, struct err *e)
@@ -134,11 +134,15 @@ static int send_as(struct far_writer *w, const char *name, struct err *e)
         return put_near(w, name, e);
     if (strncmp(name, "packs/", 6) == 0)
         return put_pack(w, name, e);
+    if (strncmp(name, "writers/", 8) == 0) {
+        far_path(w->store, path, "writers");
+        return send_to(w, "POST", path, e);
+    }
     if (strncmp(name, "sessions/", 9) != 0)
         return err_set(e, ERR_REFUSED, "%s: nothing of this kind can be put into a server's vault",
                        name);
     far_path(w->store, path, "%s", name);
-    return put(w, path, e);
+    return send_to(w, "PUT", path, e);
 }
 
 int far_commit(struct store_writer *base, const char *name, struct err *e)

@@ -186,7 +186,7 @@ static int add_object(void *arg, const char *name, uint64_t len, struct err *e)
     return buf_check(&b->body, "a new vault", e);
 }
 
-static int note_vault(struct remote *r, const uint8_t vault[UID_BYTES], struct err *e)
+int remote_note_vault(struct remote *r, const uint8_t vault[UID_BYTES], struct err *e)
 {
     memcpy(r->identity.own_vault, vault, UID_BYTES);
     r->identity.has_own_vault = true;
@@ -208,17 +208,5 @@ int remote_send_vault(struct remote *r, struct store *made, const uint8_t vault[
     if (!rc)
         rc = client_do(r->client, &call, e);
     buf_done(&b.body);
-    return rc ? -1 : note_vault(r, vault, e);
-}
-
-int remote_send_writer(struct remote *r, const uint8_t vault[UID_BYTES],
-                       const uint8_t *certificate, size_t len, struct err *e)
-{
-    char path[128], hex[2 * UID_BYTES + 1];
-    const struct client_piece body = {certificate, len};
-    hex_encode(vault, UID_BYTES, hex);
-    (void)snprintf(path, sizeof path, "/v1/vaults/%s/writers", hex);
-    struct client_call call = {.method = "POST", .path = path, .type = WIRE_BINARY,
-                               .pieces = &body, .piece_count = 1};
-    return client_do(r->client, &call, e) ? -1 : note_vault(r, vault, e);
+    return rc ? -1 : remote_note_vault(r, vault, e);
 }

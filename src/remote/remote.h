@@ -46,6 +46,8 @@ struct remote_identity {
     bool shared;      /* the vault that it makes is for several writers */
     bool has_vault;   /* it shall join this one instead of making one */
     uint8_t vault[UID_BYTES];
+    bool has_writer; /* and go on where this writer ended */
+    uint8_t writer[UID_BYTES];
 };
 /* Makes a key, learns who the server is from the token's pin, is certified, and saves all that.
  * ERR_EXISTS if this machine is enrolled there already; ERR_REFUSED for a token that is used, expired or
@@ -81,8 +83,7 @@ MUST_CHECK int remote_prepare_vault(struct remote *r, uint8_t keeper_pk[SIGN_PUB
 /* Sends all objects of `made` (vault_create_far), and notes the vault as the machine's own. */
 MUST_CHECK int remote_send_vault(struct remote *r, struct store *made,
                                  const uint8_t vault[UID_BYTES], struct err *e);
-/* A further writer of a vault that is there. */
-MUST_CHECK int remote_send_writer(struct remote *r, const uint8_t vault[UID_BYTES],
-                                  const uint8_t *certificate, size_t len, struct err *e);
+/* Notes the vault that the machine has joined as its own. */
+MUST_CHECK int remote_note_vault(struct remote *r, const uint8_t vault[UID_BYTES], struct err *e);
 
 #endif

@@ -174,15 +174,41 @@ static json_t *describe(struct server *s, const struct catalog_identity *who)
                      "tenant", of_tenant ? tenant.name : "", "restore", who->restore);
 }
 
+#define JOIN_NS (INT64_C(3600) * NS_PER_S)
+
+/* Who shall add to a vault that is there must read its keys once, to be certified by its owner's passphrase:
+ * an hour, in the log like any grant. True and the vault; the writer that the machine had, if it had one. */
+static bool let_join(struct server *s, const struct newcomer *n, uint8_t vault[UID_BYTES],
+                     uint8_t writer[UID_BYTES])
+{
+    struct catalog_vault v;
+    struct event ev = {.kind = EVENT_GRANT_CREATE, .text = "to join the vault"};
+    bool again = !bytes_are_zero(n->token.id, EVENT_ID_BYTES);
+    memcpy(vault, n->token.vault, UID_BYTES);
+    if (bytes_are_zero(vault, UID_BYTES) && again && catalog_vault_of(s->catalog, n->who.id, &v, NULL) == 0)
+        memcpy(vault, v.vault, UID_BYTES);
+    if (bytes_are_zero(vault, UID_BYTES) || api_random(ev.grant, EVENT_ID_BYTES, NULL))
+        return false;
+    (void)!catalog_writer(s->catalog, vault, n->who.id, writer, NULL);
+    memcpy(ev.by, n->token.by, EVENT_ID_BYTES);
+    memcpy(ev.id, n->who.id, EVENT_ID_BYTES);
+    memcpy(ev.vault, vault, UID_BYTES);
+    ev.until_ns = clock_realtime_ns() + JOIN_NS;
+    return server_decide(s, &ev, NULL) == 0;
+}
+
 static void welcome(struct request *q, struct newcomer *n, const struct buf *certificate)
 {
     struct server *s = q->server;
+    uint8_t vault[UID_BYTES], writer[UID_BYTES] = {0};
     json_t *o = catalog_identity(s->catalog, n->who.id, &n->who, NULL) ? NULL : describe(s, &n->who);
     if (o) {
         (void)json_object_set_new(o, "certificate", json_string((const char *)certificate->data));
         (void)json_object_set_new(o, "shared", json_boolean(n->token.shared));
-        if (!bytes_are_zero(n->token.vault, UID_BYTES))
-            (void)json_object_set_new(o, "vault", json_id(n->token.vault, UID_BYTES));
+        if (let_join(s, n, vault, writer))
+            (void)json_object_set_new(o, "vault", json_id(vault, UID_BYTES));
+        if (!bytes_are_zero(writer, UID_BYTES))
+            (void)json_object_set_new(o, "writer", json_id(writer, UID_BYTES));
     }
     reply_json(q, 201, o);
 }
