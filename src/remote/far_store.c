@@ -23,6 +23,7 @@ static void far_close(struct store *s)
     struct far_store *f = far_of(s);
     prefetch_free(f->ahead);
     far_lengths_free(f->lengths);
+    far_blocks_free(f);
     store_close(f->near);
     remote_close(f->remote);
     (void)pthread_mutex_destroy(&f->lock);

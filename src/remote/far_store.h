@@ -20,6 +20,7 @@ struct far_store {
     char where[400]; /* for messages */
     pthread_mutex_t lock;
     char session[2 * UID_BYTES + 1]; /* the one that is under way; "" if there is none */
+    void *spare; /* blocks of uploads that ended: a list through their first bytes */
     struct prefetch *ahead;          /* NULL until something is expected */
     char read_path[64];
     struct far_lengths *lengths; /* of packs, as they were listed */
@@ -50,6 +51,7 @@ int far_list(struct store *s, const char *dir, store_each *each, void *arg, stru
 void far_expect(struct store *s, const struct store_range *ranges, size_t count);
 void far_lengths_free(struct far_lengths *l);
 
+void far_blocks_free(struct far_store *f);
 int far_create(struct store *s, struct store_writer **out, struct err *e);
 int far_write(struct store_writer *w, uint64_t off, const void *p, size_t len, struct err *e);
 int far_commit(struct store_writer *w, const char *name, struct err *e);

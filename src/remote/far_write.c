@@ -34,12 +34,42 @@ int far_create(struct store *s, struct store_writer **out, struct err *e)
     return 0;
 }
 
+/* ---- blocks: used again, so that memory is not fragmented by them ---------------------------- */
+
+static uint8_t *take_block(struct far_store *f)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    void *block = f->spare;
+    if (block)
+        memcpy(&f->spare, block, sizeof f->spare);
+    (void)pthread_mutex_unlock(&f->lock);
+    return block ? block : mem_alloc(BLOCK_BYTES);
+}
+
+static void give_block(struct far_store *f, uint8_t *block)
+{
+    if (!block)
+        return;
+    (void)pthread_mutex_lock(&f->lock);
+    memcpy(block, &f->spare, sizeof f->spare);
+    f->spare = block;
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+void far_blocks_free(struct far_store *f)
+{
+    for (void *block; (block = f->spare) != NULL;) {
+        memcpy(&f->spare, block, sizeof f->spare);
+        mem_free(block);
+    }
+}
+
 /* The block, made if it was not there. */
 static uint8_t *block_at(struct far_writer *w, size_t i)
 {
     (void)pthread_mutex_lock(&w->lock);
     if (!w->blocks[i])
-        w->blocks[i] = mem_alloc(BLOCK_BYTES);
+        w->blocks[i] = take_block(w->store);
     uint8_t *block = w->blocks[i];
     (void)pthread_mutex_unlock(&w->lock);
     return block;
@@ -78,7 +108,7 @@ void far_abort(struct store_writer *base)
 {
     struct far_writer *w = (struct far_writer *)base;
     for (size_t i = 0; i < BLOCKS_MAX; i++)
-        mem_free(w->blocks[i]);
+        give_block(w->store, w->blocks[i]);
     (void)pthread_mutex_destroy(&w->lock);
     mem_free(w);
 }

@@ -25,6 +25,7 @@
 #define BATCH_PARTS  256u                 /* small parts in one request */
 #define BATCH_BYTES  ((uint64_t)4 << 20)
 #define PARTS_MAX    65536u
+#define STALE        256u /* calls of prefetch_expect */
 
 enum state { WAITING = 1, COMING, HERE };
 
@@ -90,7 +91,7 @@ static bool is_over(const struct prefetch *p, const struct part *x)
 /* U3 */
 static bool is_stale(const struct prefetch *p, const struct part *x)
 {
-    return is_over(p, x) || x->age + 1024 < p->age;
+    return is_over(p, x) || x->age + STALE < p->age;
 }
 
 static struct part *find(struct prefetch *p, const char *name, uint64_t off, uint64_t len)

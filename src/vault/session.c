@@ -26,8 +26,8 @@
 #define META_TARGET (UINT32_C(8) << 20)
 #define TARGET_MAX  (UINT32_C(1) << 30)
 /* To a keeper elsewhere: packs are in memory until he has them, several at once. */
-#define FAR_TARGET  (UINT32_C(16) << 20)
-#define FAR_SEALERS 4u
+#define FAR_TARGET  (UINT32_C(8) << 20)
+#define FAR_SEALERS 5u
 
 static int check_envelope(struct vault *v, const uint8_t *session, struct err *e)
 {

@@ -3,8 +3,8 @@
  * Threads that seal packs, where the store is far away: an upload takes a round trip and
  * the time of the wire, which nobody who cuts and compresses should wait for.
  *
- * L1 At most as many packs wait as there are threads, so at most twice as many and those
- *    being filled are in memory; who would add one more waits.
+ * L1 At most one pack waits beside those that are being sealed and those being filled: that
+ *    is what is in memory; who would add one more waits.
  * L2 After a failure nothing more is sealed, and nobody waits any longer.
  */
 #include "vault/session_internal.h"
@@ -70,7 +70,7 @@ int session_sealers_give(struct session *s, struct session_pack *p, struct err *
     if (!q->count)
         return session_seal(s, p, e);
     (void)pthread_mutex_lock(&s->lock);
-    while (q->waiting >= q->count && !s->failed)
+    while (q->waiting && !s->failed)
         (void)pthread_cond_wait(&s->idle, &s->lock);
     int rc = session_check(s, e);
     if (!rc) {

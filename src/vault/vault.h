@@ -204,7 +204,7 @@ struct session;
 struct session_params {
     bool no_parity; /* packs get no parity object */
     /* Threads that seal full packs, at most SESSION_SEALERS_MAX; 0: whoever fills one does. For stores where that
-     * takes long and costs no processor; at most as many more packs wait for them. */
+     * takes long and costs no processor; one more pack waits for them. */
     unsigned sealers;
     uint8_t writer[UID_BYTES];
     uint8_t session[UID_BYTES]; /* its envelope must already be put */

@@ -21,8 +21,9 @@ static int start_workers(struct restore *r, struct err *e)
     r->readers = mem_array(r->threads, sizeof *r->readers);
     r->scratch = mem_array(r->threads, sizeof *r->scratch);
     r->window = mem_array(WINDOW_PIECES, sizeof *r->window);
+    r->held = mem_array(WINDOW_PIECES, sizeof *r->held);
     r->pending = mem_array(PENDING_LINKS, sizeof *r->pending);
-    if (!r->readers || !r->scratch || !r->window || !r->pending)
+    if (!r->readers || !r->scratch || !r->window || !r->held || !r->pending)
         return err_no_memory(e, "the pipeline");
     for (unsigned i = 0; i < r->threads; i++) {
         if (chunk_reader_new(r->access, o->verify, &r->readers[i], e))
@@ -54,7 +55,7 @@ static int set_up(struct restore *r, const struct root *root, bool resumed, stru
 static int tear_down(struct restore *r, struct err *e)
 {
     pool_free(r->pool);
-    if (r->window)
+    if (r->window && r->held)
         window_discard(r);
     for (size_t i = 0; i < r->pending_count; i++) {
         target_dir_unref(r->pending[i].dir);
@@ -70,6 +71,7 @@ static int tear_down(struct restore *r, struct err *e)
     mem_free(r->readers);
     mem_free(r->scratch);
     mem_free(r->window);
+    mem_free(r->held);
     mem_free(r->pending);
     mem_free(r->levels);
     link_table_free(r->links);

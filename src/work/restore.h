@@ -7,7 +7,7 @@
  *
  *  R1 a directory gets its metadata when the last file in it is done (the
  *     target's reference counts see to it);
- *  R2 memory is one window and the jobs under way, whatever the snapshot's size;
+ *  R2 memory is two windows and the jobs under way, whatever the snapshot's size;
  *  R3 a hard link is made only when the file that it joins is complete.
  */
 #ifndef ABRI_WORK_RESTORE_H
@@ -98,8 +98,8 @@ struct restore {
     struct level *levels;
     size_t level_count, level_cap;
 
-    struct piece *window;
-    uint32_t window_count;
+    struct piece *window, *held; /* filling; full, and waiting for its turn (far vaults) */
+    uint32_t window_count, held_count;
     uint64_t window_bytes;
     struct link_table *links;
     struct pending_link *pending;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int window_turn(struct restore *r, struct err *e);
+
 int window_add(struct restore *r, struct restore_file *f, const struct item *it,
                uint64_t file_offset, struct err *e)
 {
@@ -27,7 +29,7 @@ int window_add(struct restore *r, struct restore_file *f, const struct item *it,
     r->window_bytes += it->len;
     if (r->window_count < WINDOW_PIECES && r->window_bytes < WINDOW_BYTES)
         return 0;
-    return window_flush(r, e);
+    return window_turn(r, e);
 }
 
 static int by_place(const void *a, const void *b)
@@ -91,26 +93,56 @@ static void expect_all(struct restore *r)
     vault_expect(r->access->vault, ahead, n);
 }
 
-int window_flush(struct restore *r, struct err *e)
+/* One job a chunk. What could not be submitted stays, at the front. */
+static int submit_all(struct restore *r, struct piece *pieces, uint32_t *count, struct err *e)
 {
-    qsort(r->window, r->window_count, sizeof *r->window, by_place);
-    expect_all(r);
     uint32_t from = 0;
-    while (from < r->window_count) {
+    while (from < *count) {
         uint32_t to = from + 1;
-        while (to < r->window_count && !memcmp(r->window[to].id, r->window[from].id, ID_BYTES))
+        while (to < *count && !memcmp(pieces[to].id, pieces[from].id, ID_BYTES))
             to++;
-        if (submit(r, r->window + from, to - from, e)) {
-            memmove(r->window, r->window + from,
-                    (r->window_count - from) * sizeof *r->window);
-            r->window_count -= from;
+        if (submit(r, pieces + from, to - from, e)) {
+            memmove(pieces, pieces + from, (*count - from) * sizeof *pieces);
+            *count -= from;
             return -1;
         }
         from = to;
     }
-    r->window_count = 0;
-    r->window_bytes = 0;
+    *count = 0;
     return 0;
+}
+
+static void sort_window(struct restore *r)
+{
+    qsort(r->window, r->window_count, sizeof *r->window, by_place);
+    expect_all(r);
+    r->window_bytes = 0;
+}
+
+/* A full window. Where the vault is far away it waits for a turn: while the one before is
+ * worked on, what this one needs is already on its way. */
+static int window_turn(struct restore *r, struct err *e)
+{
+    if (!store_is_far(r->access->store))
+        return window_flush(r, e);
+    sort_window(r);
+    if (submit_all(r, r->held, &r->held_count, e))
+        return -1;
+    struct piece *empty = r->held;
+    r->held = r->window;
+    r->held_count = r->window_count;
+    r->window = empty;
+    r->window_count = 0;
+    return 0;
+}
+
+int window_flush(struct restore *r, struct err *e)
+{
+    sort_window(r);
+    return submit_all(r, r->held, &r->held_count, e) ||
+                   submit_all(r, r->window, &r->window_count, e)
+               ? -1
+               : 0;
 }
 
 void window_wait_all(struct restore *r)
@@ -120,14 +152,20 @@ void window_wait_all(struct restore *r)
     reap(r);
 }
 
+static void drop_pieces(struct piece *pieces, uint32_t *count)
+{
+    for (uint32_t i = 0; i < *count; i++) {
+        atomic_store(&pieces[i].file->failed, true);
+        restore_file_unref(pieces[i].file);
+    }
+    *count = 0;
+}
+
 /* After a failure: drops what was gathered or never ran. The pool has ended. */
 void window_discard(struct restore *r)
 {
-    for (uint32_t i = 0; i < r->window_count; i++) {
-        atomic_store(&r->window[i].file->failed, true);
-        restore_file_unref(r->window[i].file);
-    }
-    r->window_count = 0;
+    drop_pieces(r->window, &r->window_count);
+    drop_pieces(r->held, &r->held_count);
     while (r->jobs) {
         struct chunk_job *j = r->jobs;
         r->jobs = j->next;
