@@ -70,6 +70,7 @@ expect_equal "$(self 127.0.0.9 "$direct")" 127.0.0.9 'directly'
 
 step 'a front end that does not say for whom it speaks is not served'
 stop_haproxy
+URL=$direct
 start_haproxy ''
 before=$(refused)
 curl -sS --http2 -k --max-time 60 "$FRONT/v1/server" >"$T/out" 2>"$T/err" && fail 'served without PROXY'
