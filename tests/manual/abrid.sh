@@ -29,7 +29,7 @@ if command -v groff >/dev/null; then
     [ ! -s "$T/lint" ] || { cat "$T/lint" >&2; fail 'groff complains'; }
 fi
 # What the guide names exists.
-grep -oE '`(abrid )?--[a-z-]+' "$guide" | grep -oE -- '--[a-z-]+' | sort -u | while read -r option; do
+grep -oE '`abrid --[a-z-]+' "$guide" | grep -oE -- '--[a-z-]+' | sort -u | while read -r option; do
     grep -qx -- "$option" "$T/in-help" || fail "the guide names $option"
 done || exit 1
 # The installed configuration is right as it is, and with everything that stands in it as a comment.
