@@ -13,6 +13,7 @@
  *     log/                           what happened (tlog)
  *     vaults/<id>/                   a vault each
  *     pending/<id>/                  vaults that are being made
+ *     bootstrap-token  control       of the program abrid: the first owner's token, a socket
  *     catalog.sqlite                 what follows from log and vaults: can be deleted
  *
  * Threads: its own. The functions here belong to one thread.
