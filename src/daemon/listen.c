@@ -97,18 +97,56 @@ int listen_on(const char *where, int *fd_out, struct err *e)
     return 0;
 }
 
-size_t listen_inherited(int fds_out[LISTEN_MAX])
+int listen_check(const char *where, struct err *e)
 {
-    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    union address a;
+    socklen_t len;
+    return parse(where, &a, &len, e);
+}
+
+int listen_check_local(const char *where, struct err *e)
+{
+    union address a;
+    socklen_t len;
+    if (parse(where, &a, &len, e))
+        return -1;
+    if ((a.any.sa_family == AF_INET && ntohl(a.v4.sin_addr.s_addr) >> 24 == 127) ||
+        (a.any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a.v6.sin6_addr)))
+        return 0;
+    return err_set(e, ERR_USAGE, "'%.100s': only an address of the machine itself, 127.0.0.1 or [::1]", where);
+}
+
+bool listen_is_any_port(const char *where)
+{
+    const char *colon = strrchr(where, ':');
+    return colon && strcmp(colon, ":0") == 0;
+}
+
+/* The next name of "a:b:c". */
+static void take_name(const char **at, char out[LISTEN_NAME_MAX + 1])
+{
+    size_t n = *at ? strcspn(*at, ":") : 0;
+    size_t kept = n <= LISTEN_NAME_MAX ? n : 0;
+    if (kept)
+        memcpy(out, *at, kept);
+    out[kept] = '\0';
+    if (*at)
+        *at += n + ((*at)[n] == ':');
+}
+
+size_t listen_inherited(struct listen_fd out[LISTEN_MAX])
+{
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
     size_t n = 0;
     if (pid && count && strtol(pid, NULL, 10) == (long)getpid())
         n = strtoul(count, NULL, 10);
     if (n > LISTEN_MAX)
         n = LISTEN_MAX;
     for (size_t i = 0; i < n; i++) {
-        fds_out[i] = FIRST_FD + (int)i;
-        (void)fcntl(fds_out[i], F_SETFD, FD_CLOEXEC);
-        (void)fcntl(fds_out[i], F_SETFL, fcntl(fds_out[i], F_GETFL) | O_NONBLOCK);
+        int fd = out[i].fd = FIRST_FD + (int)i;
+        take_name(&names, out[i].name);
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+        (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     }
     (void)unsetenv("LISTEN_PID");
     (void)unsetenv("LISTEN_FDS");

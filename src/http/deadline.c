@@ -45,7 +45,7 @@ static int64_t answer_deadline(const struct http_request *r)
 
 static int64_t request_deadline(struct http_request *r)
 {
-    const struct http_limits *l = &r->connection->server->limits;
+    const struct live_limits *l = &r->connection->server->limits;
     if (!r->head_done)
         return r->begun_ms + l->head_ms;
     if (r->lingers_ms)
@@ -57,7 +57,7 @@ static int64_t request_deadline(struct http_request *r)
 
 int64_t connection_deadline(struct connection *c)
 {
-    const struct http_limits *l = &c->server->limits;
+    const struct live_limits *l = &c->server->limits;
     if (c->state != CONNECTION_OPEN)
         return c->since_ms + l->handshake_ms;
     int64_t at = TIMER_NEVER;
@@ -96,7 +96,7 @@ static void expire_request(struct http_request *r)
 
 static void expire_open(struct connection *c)
 {
-    const struct http_limits *l = &c->server->limits;
+    const struct live_limits *l = &c->server->limits;
     int64_t now = c->loop->now_ms;
     bool stuck = (c->out || c->blocked) && c->wrote_ms + l->stall_ms <= now;
     if (stuck || (c->closing_ms && c->closing_ms + CLOSING_MS <= now)) {

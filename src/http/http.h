@@ -159,6 +159,9 @@ MUST_CHECK int http_server_start(const struct http_config *c, struct http_server
 /* New certificates for connections from now on; on failure all stays as it was. */
 MUST_CHECK int http_server_set_tls(struct http_server *s, const struct http_tls *tls,
                                    struct err *e);
+/* Other limits, for connections and requests from now on; a deadline that is running keeps its
+ * end, and the streams of a connection stay as they were agreed. */
+void http_server_set_limits(struct http_server *s, const struct http_limits *limits);
 /* Ends all connections whose certificate `matches` says yes to (a revoked one); any thread.
  * `matches` must not call this room. One whose handshake is still under way may escape: what
  * was revoked must also be refused at each request. */
@@ -168,6 +171,15 @@ void http_server_drop(struct http_server *s, bool (*matches)(void *arg, const st
  * waits for callbacks and for answers that the handler owes, and frees. Not from a callback.
  * NULL is fine. */
 void http_server_stop(struct http_server *s, unsigned drain_ms);
+
+/* Whether the threads still turn, compared with the call before; the first knows nothing bad. Asks
+ * every loop to take a turn until the next call. Does not block. By one thread. */
+struct http_pulse {
+    unsigned loops, loops_silent; /* took no turn since they were asked to */
+    unsigned workers;
+    bool workers_stuck; /* requests waited then and wait now, and no worker took one in between */
+};
+struct http_pulse http_server_pulse(struct http_server *s);
 
 struct http_stats { /* since the start, but for those that say "now" */
     uint64_t accepted, handshakes_failed, requests, bytes_in, bytes_out;

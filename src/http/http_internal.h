@@ -225,11 +225,20 @@ struct loop {
     int64_t date_s;
     atomic_uint connections;
     atomic_bool resume; /* there is room again for received bytes */
+    atomic_uint turns;  /* wraps */
+    unsigned turns_seen; /* by http_server_pulse */
 
     pthread_mutex_t lock;
     struct connection *posted_first, *posted_last;
     enum loop_phase asked;
     bool ended; /* takes no posts */
+};
+
+/* As http_limits, to be read while somebody sets them. */
+struct live_limits {
+    _Atomic uint32_t connections, connections_per_address, streams, path_bytes, header_bytes;
+    _Atomic uint32_t handshake_ms, head_ms, idle_ms, stall_ms;
+    atomic_size_t buffered_per_connection, buffered_total;
 };
 
 struct listener {
@@ -242,11 +251,11 @@ struct workers;
 struct counters {
     _Atomic uint64_t accepted, handshakes_failed, requests, bytes_in, bytes_out;
     _Atomic uint64_t refused_full, refused_address, refused_proxy, timed_out, protocol_errors;
-    _Atomic uint64_t connections, streams, queued;
+    _Atomic uint64_t connections, streams, queued, taken; /* taken: by workers, ever */
 };
 
 struct http_server {
-    struct http_limits limits;
+    struct live_limits limits;
     struct http_handler handler;
     pthread_mutex_t tls_lock;
     SSL_CTX *tls;
@@ -262,6 +271,8 @@ struct http_server {
     atomic_bool total_paused;
     pthread_mutex_t gone_lock;
     pthread_cond_t gone;       /* a connection was freed */
+    bool pulse_known;          /* pulse.c: of the call before */
+    uint64_t pulse_queued, pulse_taken;
     unsigned connection_count; /* gone_lock */
 };
 
@@ -276,6 +287,7 @@ static inline void count_sub(_Atomic uint64_t *c, uint64_t n)
 
 /* limits.c */
 void limits_fill(struct http_limits *l);
+void limits_set(struct live_limits *out, const struct http_limits *l);
 
 /* tls_context.c */
 MUST_CHECK int tls_context_new(const struct http_tls *t, SSL_CTX **out, struct err *e);
@@ -359,6 +371,7 @@ bool source_may_fill(const struct http_request *r); /* lock */
 /* workers.c */
 MUST_CHECK int workers_new(struct http_server *s, unsigned threads, struct workers **out,
                            struct err *e);
+unsigned workers_count(const struct workers *w);
 void workers_free(struct workers *w); /* nothing is queued any more */
 void workers_add(struct http_request *r);
 

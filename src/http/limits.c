@@ -34,3 +34,18 @@ void limits_fill(struct http_limits *l)
     if (!l->buffered_total)
         l->buffered_total = (size_t)128 << 20;
 }
+
+void limits_set(struct live_limits *out, const struct http_limits *l)
+{
+    atomic_store(&out->connections, l->connections);
+    atomic_store(&out->connections_per_address, l->connections_per_address);
+    atomic_store(&out->streams, l->streams);
+    atomic_store(&out->path_bytes, l->path_bytes);
+    atomic_store(&out->header_bytes, l->header_bytes);
+    atomic_store(&out->handshake_ms, l->handshake_ms);
+    atomic_store(&out->head_ms, l->head_ms);
+    atomic_store(&out->idle_ms, l->idle_ms);
+    atomic_store(&out->stall_ms, l->stall_ms);
+    atomic_store(&out->buffered_per_connection, l->buffered_per_connection);
+    atomic_store(&out->buffered_total, l->buffered_total);
+}

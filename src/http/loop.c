@@ -278,6 +278,7 @@ static void *loop_main(void *arg)
         free_dead(l);
         if (l->ended)
             break;
+        (void)atomic_fetch_add_explicit(&l->turns, 1, memory_order_relaxed);
         take_events(l, posts || asked == LOOP_END ? 0 : wait_ms(l));
         take_posts(l);
         take_again(l);

@@ -115,7 +115,7 @@ static size_t keep(struct http_request *r, const void *p, size_t len)
 void request_add_field(struct http_request *r, const uint8_t *name, size_t name_len,
                        const uint8_t *value, size_t value_len)
 {
-    const struct http_limits *l = &r->connection->server->limits;
+    const struct live_limits *l = &r->connection->server->limits;
     r->head_bytes += name_len + value_len + FIELD_OVERHEAD;
     if (r->head_bytes > l->header_bytes)
         r->head_error = 431;

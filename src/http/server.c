@@ -45,8 +45,7 @@ static struct http_server *server_new(const struct http_config *c)
     struct http_server *s = mem_zalloc(sizeof *s);
     if (!s)
         return NULL;
-    s->limits = c->limits;
-    limits_fill(&s->limits);
+    http_server_set_limits(s, &c->limits);
     s->handler = c->handler;
     (void)pthread_mutex_init(&s->tls_lock, NULL);
     (void)pthread_mutex_init(&s->gone_lock, NULL);
@@ -150,6 +149,13 @@ int http_server_set_tls(struct http_server *s, const struct http_tls *tls, struc
     (void)pthread_mutex_unlock(&s->tls_lock);
     SSL_CTX_free(old);
     return 0;
+}
+
+void http_server_set_limits(struct http_server *s, const struct http_limits *limits)
+{
+    struct http_limits filled = *limits;
+    limits_fill(&filled);
+    limits_set(&s->limits, &filled);
 }
 
 void http_server_drop(struct http_server *s, bool (*matches)(void *arg, const struct http_peer *p),

@@ -70,7 +70,7 @@ static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *hd, void 
  * have them, or answers that nobody reads. */
 static bool is_full(const struct connection *c)
 {
-    const struct http_limits *l = &c->server->limits;
+    const struct live_limits *l = &c->server->limits;
     return atomic_load(&c->alive) >= 2 * l->streams ||
            atomic_load(&c->answers) > 2 * l->buffered_per_connection;
 }
@@ -209,7 +209,7 @@ static nghttp2_session *new_session(struct connection *c)
 
 int session_new(struct connection *c)
 {
-    const struct http_limits *l = &c->server->limits;
+    const struct live_limits *l = &c->server->limits;
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, l->streams},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},

@@ -73,6 +73,7 @@ static void *worker_main(void *arg)
         enqueue(w, c);
         (void)pthread_mutex_unlock(&w->lock);
         count_sub(&w->server->count.queued, 1);
+        count_add(&w->server->count.taken, 1);
         connection_ref(c); /* the request's own may go with it */
         request_work(r);
         (void)pthread_mutex_lock(&w->lock);
@@ -123,6 +124,11 @@ int workers_new(struct http_server *s, unsigned threads, struct workers **out, s
     }
     *out = w;
     return 0;
+}
+
+unsigned workers_count(const struct workers *w)
+{
+    return w->started;
 }
 
 void workers_free(struct workers *w)

@@ -164,6 +164,13 @@ static int use_token(struct request *q, struct newcomer *n, struct err *e)
     return again ? 0 : record_identity(q->server, n, e);
 }
 
+/* The daemon keeps the first owner's token in a file until then. */
+static void tell_claimed(const struct server *s, const struct catalog_token *t)
+{
+    if (t->role == ROLE_OWNER && bytes_are_zero(t->by, EVENT_ID_BYTES) && s->options.claimed)
+        s->options.claimed(s->options.arg);
+}
+
 static json_t *describe(struct server *s, const struct catalog_identity *who)
 {
     struct catalog_tenant tenant = {0};
@@ -234,6 +241,8 @@ void api_enrol(struct request *q, const json_t *in, const uint8_t *body, size_t 
     int rc = code ? -1 : use_token(q, &n, &why);
     (void)pthread_mutex_unlock(&s->decide);
     explicit_bzero(&token, sizeof token);
+    if (!code && !rc)
+        tell_claimed(s, &n.token);
     if (code)
         refuse_token(q, code);
     else if (rc || certify(q, &n.who, n.request, &certificate, &why))
@@ -271,6 +280,7 @@ void api_self(struct request *q, const json_t *in, const uint8_t *body, size_t l
     if (o) {
         (void)json_object_set_new(o, "roles", roles);
         (void)json_object_set_new(o, "certificate_until", json_time(who->certificate_until_ns));
+        (void)json_object_set_new(o, "address", json_string(http_peer(q->http)->address));
         if (who->type == IDENTITY_MACHINE && catalog_vault_of(s->catalog, who->id, &vault, NULL) == 0)
             (void)json_object_set_new(o, "vault", json_id(vault.vault, UID_BYTES));
     } else {

@@ -61,7 +61,7 @@ static int save(const struct installation *i, const char *name, const void *p, s
     return file_replace(path, p, len, mode, e);
 }
 
-static void wipe(struct buf *b)
+void installation_wipe(struct buf *b)
 {
     if (b->data)
         explicit_bzero(b->data, b->cap);
@@ -70,7 +70,7 @@ static void wipe(struct buf *b)
 
 static int make_authority(struct installation *i, const char *name, struct err *e)
 {
-    CLEANUP(wipe) struct buf key = {0};
+    CLEANUP(installation_wipe) struct buf key = {0};
     CLEANUP(buf_done) struct buf certificate = {0};
     if (pki_make_authority(name, &certificate, &key, e) ||
         save(i, "authority.key", key.data, key.len, 0600, e))
@@ -102,7 +102,7 @@ static int load_file(const struct installation *i, const char *name, struct buf 
 
 static int load_authority(struct installation *i, struct err *e)
 {
-    CLEANUP(wipe) struct buf key = {0};
+    CLEANUP(installation_wipe) struct buf key = {0};
     struct pki_identity id;
     if (load_file(i, "authority.pem", &i->authority_pem, e) || load_file(i, "authority.key", &key, e) ||
         pki_authority_open((const char *)i->authority_pem.data, (const char *)key.data,
@@ -118,7 +118,7 @@ static int load_authority(struct installation *i, struct err *e)
 
 static int load_log_key(struct installation *i, struct err *e)
 {
-    CLEANUP(wipe) struct buf seed = {0};
+    CLEANUP(installation_wipe) struct buf seed = {0};
     if (load_file(i, "log.key", &seed, e))
         return -1;
     if (seed.len != SIGN_SEED_BYTES + 1)
@@ -175,21 +175,18 @@ static int take_lock(struct installation *i, struct err *e)
 }
 
 /* A new one at each start: the authority is here, so nothing depends on the old one. */
-static int make_server_certificate(struct installation *i, const char *const *names, size_t count,
-                                   struct err *e)
+int installation_certify(const struct installation *i, const char *const *names, size_t count,
+                         struct buf *pem, struct buf *key, struct err *e)
 {
     const char *all[64] = {WIRE_SERVER_NAME, "localhost", "127.0.0.1", "::1"};
     size_t n = 4;
     for (size_t k = 0; k < count && n < sizeof all / sizeof *all; k++)
         all[n++] = names[k];
-    if (pki_make_server(i->authority, all, n, SERVER_DAYS, clock_realtime_ns(), &i->server_pem,
-                        &i->server_key, e))
+    if (pki_make_server(i->authority, all, n, SERVER_DAYS, clock_realtime_ns(), pem, key, e))
         return -1;
-    buf_put_u8(&i->server_pem, 0);
-    buf_put_u8(&i->server_key, 0);
-    return buf_check(&i->server_pem, "a certificate", e) || buf_check(&i->server_key, "a key", e)
-               ? -1
-               : 0;
+    buf_put_u8(pem, 0);
+    buf_put_u8(key, 0);
+    return buf_check(pem, "a certificate", e) || buf_check(key, "a key", e) ? -1 : 0;
 }
 
 int installation_open(const char *root, const char *const *names, size_t count,
@@ -199,7 +196,7 @@ int installation_open(const char *root, const char *const *names, size_t count,
     if (!server_exists(root))
         return err_set(e, ERR_NOT_FOUND, "there is no installation at '%s'", root);
     if (sign_init(e) || set_root(&i, root, e) || take_lock(&i, e) || load_authority(&i, e) ||
-        load_log_key(&i, e) || make_server_certificate(&i, names, count, e)) {
+        load_log_key(&i, e) || installation_certify(&i, names, count, &i.server_pem, &i.server_key, e)) {
         installation_close(&i);
         return -1;
     }
@@ -212,7 +209,7 @@ void installation_close(struct installation *i)
     pki_authority_close(i->authority);
     buf_done(&i->authority_pem);
     buf_done(&i->server_pem);
-    wipe(&i->server_key);
+    installation_wipe(&i->server_key);
     sign_key_done(&i->log_key);
     file_close(&i->lock_fd);
     i->authority = NULL;

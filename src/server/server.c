@@ -67,7 +67,9 @@ static int serve(struct server *s, struct err *e)
         .limits = o->limits,
         .handler = {calls_head, calls_done, s},
     };
-    return http_server_start(&c, &s->http, e);
+    int rc = http_server_start(&c, &s->http, e);
+    installation_wipe(&s->installation.server_key); /* TLS has it now */
+    return rc;
 }
 
 static void set_up(struct server *s, const struct server_options *o)
@@ -79,6 +81,7 @@ static void set_up(struct server *s, const struct server_options *o)
     (void)pthread_cond_init(&s->recording.turn, NULL);
     (void)pthread_mutex_init(&s->upkeep_lock, NULL);
     (void)pthread_cond_init(&s->upkeep_wake, NULL);
+    refusals_init(&s->refusals);
     vaults_init(&s->vaults);
     sessions_init(&s->sessions);
 }
@@ -115,12 +118,39 @@ void server_stop(struct server *s, unsigned drain_ms)
     tlog_close(s->log);
     tallies_free(s->tallies);
     installation_close(&s->installation);
+    refusals_done(&s->refusals);
     (void)pthread_mutex_destroy(&s->decide);
     (void)pthread_mutex_destroy(&s->recording.lock);
     (void)pthread_cond_destroy(&s->recording.turn);
     (void)pthread_mutex_destroy(&s->upkeep_lock);
     (void)pthread_cond_destroy(&s->upkeep_wake);
     mem_free(s);
+}
+
+/* ---- while it runs ---------------------------------------------------------------------------- */
+
+int server_set_names(struct server *s, const char *const *names, size_t count, struct err *e)
+{
+    CLEANUP(buf_done) struct buf pem = {0};
+    CLEANUP(installation_wipe) struct buf key = {0};
+    if (installation_certify(&s->installation, names, count, &pem, &key, e))
+        return -1;
+    const struct http_tls tls = {
+        .certificate_pem = (const char *)pem.data,
+        .key_pem = (const char *)key.data,
+        .authority_pem = (const char *)s->installation.authority_pem.data,
+    };
+    return http_server_set_tls(s->http, &tls, e);
+}
+
+void server_set_limits(struct server *s, const struct http_limits *limits)
+{
+    http_server_set_limits(s->http, limits);
+}
+
+struct http_pulse server_pulse(struct server *s)
+{
+    return http_server_pulse(s->http);
 }
 
 /* ---- the first owner ------------------------------------------------------------------------ */

@@ -13,6 +13,7 @@
  *     log/                           what happened (tlog)
  *     vaults/<id>/                   a vault each
  *     pending/<id>/                  vaults that are being made
+ *     bootstrap-token  control       of the program abrid: the first owner's token, a socket
  *     catalog.sqlite                 what follows from log and vaults: can be deleted
  *
  * Threads: its own. The functions here belong to one thread.
@@ -20,6 +21,7 @@
 #ifndef ABRI_SERVER_SERVER_H
 #define ABRI_SERVER_SERVER_H
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "http/http.h"
 #include "wire/wire.h"
@@ -40,6 +42,8 @@ struct server_options {
     unsigned certificate_days;      /* of machines and people; 0: 30 */
     /* One line for the operator; NULL: nobody hears. From any thread. */
     void (*tell)(void *arg, const char *line);
+    /* Somebody became the first owner: the token is used up. NULL is fine. From any thread. */
+    void (*claimed)(void *arg);
     void *arg;
 };
 
@@ -57,5 +61,17 @@ bool server_is_new(struct server *s);
 /* A token for the first owner, good for an hour, replacing an earlier one. ERR_REFUSED if there has been an
  * owner: then owners make tokens. */
 MUST_CHECK int server_bootstrap(struct server *s, char out[WIRE_TOKEN_TEXT], struct err *e);
+
+/* A new certificate for the server, with these further names, for connections from now on; on failure
+ * all stays as it was. Its 397 days begin anew. */
+MUST_CHECK int server_set_names(struct server *s, const char *const *names, size_t count, struct err *e);
+void server_set_limits(struct server *s, const struct http_limits *limits);
+/* Whether loops and workers still turn, compared with the call before; by one thread (http.h). */
+struct http_pulse server_pulse(struct server *s);
+
+/* Appends what can be measured as OpenMetrics text, up to "# EOF". Costs some microseconds for each machine:
+ * whoever is asked often keeps the text for a while. By any one thread, also beside the others. */
+#define SERVER_METRICS_MAX ((size_t)32 << 20)
+MUST_CHECK int server_metrics(struct server *s, const char *version, struct buf *out, struct err *e);
 
 #endif

@@ -38,6 +38,10 @@ struct installation {
 MUST_CHECK int installation_open(const char *root, const char *const *names, size_t count,
                                  struct installation *out, struct err *e);
 void installation_close(struct installation *i);
+/* A certificate for the server and its key, each ending with NUL; whoever has no use for the key any more wipes it. */
+MUST_CHECK int installation_certify(const struct installation *i, const char *const *names, size_t count,
+                                    struct buf *pem, struct buf *key, struct err *e);
+void installation_wipe(struct buf *secret);
 /* "<root>/<name>". */
 #define SERVER_PATH_MAX (ROOT_MAX + 256)
 void installation_path(const struct installation *i, char out[SERVER_PATH_MAX], const char *fmt, ...)
@@ -122,6 +126,21 @@ MUST_CHECK int server_replay(struct server *s, bool fresh, struct err *e);
 
 struct tallies; /* tally.c */
 
+/* ---- refusals.c: how many there were since the start, by reason, for the metrics -------------------- */
+
+#define REFUSAL_REASONS 48
+struct refusal_counts {
+    pthread_mutex_t lock;
+    unsigned used;
+    struct {
+        char reason[48];
+        uint64_t count;
+    } items[REFUSAL_REASONS]; /* the last one is "other" where they do not suffice */
+};
+void refusals_init(struct refusal_counts *r);
+void refusals_done(struct refusal_counts *r);
+void refusals_add(struct refusal_counts *r, const char *reason);
+
 struct server {
     struct server_options options;
     struct installation installation;
@@ -133,6 +152,7 @@ struct server {
     struct sessions sessions;
     struct tallies *tallies;
     struct http_server *http;
+    struct refusal_counts refusals;
     pthread_t keeper_thread; /* upkeep.c */
     bool keeper_runs;
     pthread_mutex_t upkeep_lock;

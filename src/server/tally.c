@@ -134,6 +134,8 @@ void tally_refusal(struct server *s, const uint8_t id[EVENT_ID_BYTES], const cha
 {
     struct tally t = {.refusal = true, .count = 1};
     struct err why = ERR_INIT;
+    const char *reason = strrchr(text, ' '); /* "GET /v1/…: forbidden", or the code alone */
+    refusals_add(&s->refusals, reason ? reason + 1 : text);
     memcpy(t.id, id, EVENT_ID_BYTES);
     (void)snprintf(t.text, sizeof t.text, "%s", text);
     struct tally *place;

@@ -135,7 +135,7 @@ BEGIN {
     only["pki"] = "base"
     only["tlog"] = "base sign"
     only["server"] = "base policy sign store vault http pki tlog wire"
-    only["daemon"] = "base http pki sign server wire"
+    only["daemon"] = "base http pki profile sign server wire"
     ban("strcpy strcat sprintf vsprintf gets strtok", "it knows no bounds")
     ban("alloca", "the stack has no bounds")
     ban("system popen", "abri starts no shell")

@@ -258,6 +258,8 @@ static void on_head(void *arg, struct http_request *r)
     struct site *s = arg;
     const char *p = http_path(r);
     atomic_fetch_add(&s->heads, 1);
+    if (strcmp(p, "/hang") == 0)
+        wait_at_gate(s); /* what no handler may do: its loop stands still */
     if (starts_a_body(s, r, p))
         return;
     if (strcmp(p, "/hello") == 0)

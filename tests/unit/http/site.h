@@ -11,6 +11,7 @@
  *   POST /small              streams up to 100,000 bytes
  *   POST /slow               as /sink; each piece waits for site_open_gate
  *   POST /block              collects, waits for site_open_gate, answers
+ *   GET  /hang               waits for site_open_gate in the loop, which no handler may; 404
  *   POST /early              streams, answers 403 at the first piece
  *   GET  /source?N           N bytes of the pattern, by a source of that length
  *   GET  /endless?N          the same, of unknown length
