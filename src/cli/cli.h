@@ -46,6 +46,9 @@ struct cli {
     char kept[PASSPHRASE_MAX]; /* what opened the vault, if keep_passphrase */
     bool keep_passphrase;
     bool prompted; /* somebody typed it */
+
+    const struct command *running;
+    struct err log_lie; /* a server was caught: the end of a command that is not `despite_log` */
 };
 
 /* ---- commands ------------------------------------------------------------------- */
@@ -80,6 +83,7 @@ struct command {
     /* A command that is a group ("key") has only names, summary, description and
      * these, which end with NULL; their names hold the group's ("key add"). */
     const struct command *const *verbs;
+    bool despite_log; /* a lie of the server about its log is a warning: what was read is verified otherwise */
     const struct command_profile *profile; /* NULL: profiles have no table for it */
 };
 
@@ -91,6 +95,7 @@ extern const struct command cmd_backup, cmd_cat, cmd_check, cmd_clock, cmd_copy,
     cmd_forget, cmd_gc, cmd_help, cmd_hold, cmd_init, cmd_lock, cmd_ls, cmd_repair, cmd_restore, cmd_snapshots,
     cmd_key, cmd_stats, cmd_tag, cmd_undelete, cmd_version, cmd_writer;
 extern const struct command cmd_admin, cmd_config, cmd_doctor, cmd_enrol;
+extern const struct command cmd_log, cmd_log_show, cmd_log_checkpoint, cmd_log_prove, cmd_log_verify;
 extern const struct command cmd_service, cmd_service_install, cmd_service_remove, cmd_service_show;
 extern const struct command cmd_key_list, cmd_key_add, cmd_key_passwd, cmd_key_remove,
     cmd_key_rotate, cmd_key_reseal, cmd_key_sheet, cmd_key_split, cmd_key_combine,
@@ -200,6 +205,8 @@ const char *say_text(const struct cli *c, const char *text, size_t len, struct b
 void report_problem(void *cli, const char *item, const struct err *e);
 void report_path_problem(void *cli, const char *path, const struct err *e); /* relative to "/" */
 void report_damage(void *cli, const char *object, const char *message);
+/* As remote_alarm: a warning now, or the error with which the command will end (decisions/0017). */
+void report_log(void *cli, const char *server, const struct err *what);
 /* "abri: <message>" and what to do next; the last line of a failing run. */
 void report_error(struct cli *c, const struct err *e);
 /* ERR_IO if stdout could not take everything; a reader that went away is fine. */

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* The only server at which this user is enrolled. */
-static int only_server(struct cli *c, char out[300], struct err *e)
+static int only_server(struct cli *c, char out[ADMIN_URL_MAX], struct err *e)
 {
     char dir[sizeof c->config_dir + 16], found[256] = "";
     (void)snprintf(dir, sizeof dir, "%s/servers", c->dirs.config);
@@ -30,18 +30,41 @@ static int only_server(struct cli *c, char out[300], struct err *e)
                                            : "which server? You are enrolled at none: `abri enrol URL TOKEN`",
                        count);
     *port = '\0';
-    (void)snprintf(out, 300, strchr(found, ':') ? "https://[%s]:%s" : "https://%s:%s", found, port + 1);
+    (void)snprintf(out, ADMIN_URL_MAX, strchr(found, ':') ? "https://[%s]:%s" : "https://%s:%s", found, port + 1);
+    return 0;
+}
+
+struct remote_where admin_where(const struct cli *c)
+{
+    const struct work_dirs *d = &c->dirs;
+    return (struct remote_where){d->config, d->cache, d->cancel, d->log_alarm, d->log_arg};
+}
+
+int admin_server(struct cli *c, char out[ADMIN_URL_MAX], struct err *e)
+{
+    const char *named = c->global.vault ? c->global.vault : getenv("ABRI_VAULT");
+    if (!named || !*named || !wire_is_url(named))
+        return only_server(c, out, e);
+    if (strlen(named) >= ADMIN_URL_MAX)
+        return err_set(e, ERR_USAGE, "'%.60s…' is no address of a server", named);
+    memcpy(out, named, strlen(named) + 1);
     return 0;
 }
 
 int admin_connect(struct cli *c, struct remote **out, struct err *e)
 {
-    const struct remote_where where = {c->dirs.config, c->dirs.cache, c->dirs.cancel};
-    const char *named = c->global.vault ? c->global.vault : getenv("ABRI_VAULT");
-    char url[300];
-    if (named && *named && wire_is_url(named))
-        return remote_connect(&where, named, out, e);
-    return only_server(c, url, e) || remote_connect(&where, url, out, e) ? -1 : 0;
+    const struct remote_where where = admin_where(c);
+    struct remote *r = NULL;
+    char url[ADMIN_URL_MAX];
+    if (admin_server(c, url, e) || remote_connect(&where, url, &r, e))
+        return -1;
+    if (remote_renew(r, e)) {
+        remote_close(r);
+        return -1;
+    }
+    remote_witness(r);
+    *out = r;
+    return 0;
 }
 
 int admin_call(struct cli *c, const char *method, const char *path, const json_t *in, json_t **out,
@@ -50,7 +73,7 @@ int admin_call(struct cli *c, const char *method, const char *path, const json_t
     struct remote *r = NULL;
     if (admin_connect(c, &r, e))
         return -1;
-    int rc = remote_renew(r, e) || remote_json(r, method, path, in, out, e) ? -1 : 0;
+    int rc = remote_json(r, method, path, in, out, e);
     remote_close(r);
     return rc;
 }

@@ -101,4 +101,5 @@ const struct command cmd_cat = {
     .option_count = OPTION_COUNT(options),
     .args_bytes = sizeof(struct cat_args),
     .run = run,
+    .despite_log = true,
 };

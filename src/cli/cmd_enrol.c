@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* abri enrol: makes this machine, or a person, known to a server. */
-#include "cli/json_out.h"
+#include "cli/admin.h"
 
 #include "base/mem.h"
 #include "cli/key_commands.h"
-#include "remote/remote.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -126,7 +125,7 @@ static int join_vault(struct cli *c, const char *url, const struct remote_identi
 static int enrol(struct cli *c, const struct enrol_args *a, const char *url, const char *token,
                  struct err *e)
 {
-    const struct remote_where where = {c->dirs.config, c->dirs.cache, c->dirs.cancel};
+    const struct remote_where where = admin_where(c);
     const struct remote_enrolment o = {.url = url, .token = token, .name = a->name};
     struct remote_identity who;
     uint8_t vault[UID_BYTES];

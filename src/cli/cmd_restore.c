@@ -233,4 +233,5 @@ const struct command cmd_restore = {
     .option_count = OPTION_COUNT(options),
     .args_bytes = sizeof(struct restore_args),
     .run = run,
+    .despite_log = true,
 };

@@ -40,7 +40,8 @@ int cli_dirs(struct cli *c, struct err *e)
                                        ".cache"};
     if (find_place(&config, c->config_dir, sizeof c->config_dir, e))
         return -1;
-    c->dirs = (struct work_dirs){.config = c->config_dir, .cancel = &c->progress.cancel};
+    c->dirs = (struct work_dirs){.config = c->config_dir, .cancel = &c->progress.cancel,
+                                .log_alarm = report_log, .log_arg = c};
     if (c->global.no_cache)
         return 0;
     if (c->global.cache_dir) {

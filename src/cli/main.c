@@ -88,6 +88,7 @@ static int run(struct cli *c, const struct command *cmd, const void *args,
     }
     if (c->global.version)
         return cmd_version.run(c, args, &(struct words){0}, e);
+    c->running = cmd;
     if (passphrase_take(c, e))
         return -1;
     return cmd->run(c, args, w, e);
@@ -215,6 +216,12 @@ int main(int argc, char **argv)
     progress_bar_stop(&cli);
     passphrase_forget(&cli);
     settings_done(&cli);
+    if (cli.log_lie.cls) { /* the work is done; it does not end well */
+        if (rc)
+            report_error(&cli, &e);
+        e = cli.log_lie;
+        rc = -1;
+    }
     struct err output = ERR_INIT;
     int told = say_finish(&output);
     if (rc)

@@ -143,6 +143,17 @@ void report_damage(void *arg, const char *object, const char *message)
     complain(c, "abri: damaged: %s%s%s", named ? "" : object, named ? "" : ": ", message);
 }
 
+void report_log(void *arg, const char *server, const struct err *what)
+{
+    struct cli *c = arg;
+    if (what->cls != ERR_DAMAGED || (c->running && c->running->despite_log)) {
+        report_problem(c, server, what);
+        return;
+    }
+    c->log_lie = *what;
+    (void)err_wrap(&c->log_lie, "%s", server);
+}
+
 /* What to do next, where the message cannot know it. */
 static const char *advice(const struct err *e)
 {

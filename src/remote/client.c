@@ -37,6 +37,7 @@ struct client {
     char *authority, *certificate, *key;
     const atomic_bool *cancel;
     atomic_bool reached;
+    atomic_bool served;  /* … and well */
 };
 
 /* ---- making one ---------------------------------------------------------------------- */
@@ -115,6 +116,11 @@ void client_free(struct client *c)
 const char *client_name(const struct client *c)
 {
     return c->name;
+}
+
+bool client_was_served(const struct client *c)
+{
+    return atomic_load(&c->served);
 }
 
 /* ---- the pool ---------------------------------------------------------------------------- */
@@ -359,7 +365,7 @@ static int attempt(struct attempt *a, struct curl_slist *headers, struct err *e)
 
 static bool is_passing(const struct attempt *a, int rc, const struct err *why)
 {
-    if (a->began || a->ended)
+    if (a->began || a->ended || a->call->once)
         return false;
     if (rc)
         return why->cls == ERR_OFFLINE && atomic_load(&a->client->reached);
@@ -403,8 +409,10 @@ static int try_until_settled(struct attempt *a, struct curl_slist *headers, stru
         struct err why = ERR_INIT;
         reset(a);
         int rc = attempt(a, headers, &why);
-        if (rc == 0 && a->call->status >= 200 && a->call->status <= 299)
+        if (rc == 0 && a->call->status >= 200 && a->call->status <= 299) {
+            atomic_store(&a->client->served, true);
             return 0;
+        }
         if (is_passing(a, rc, &why) && clock_monotonic_ns() < give_up &&
             !(a->client->cancel && atomic_load(a->client->cancel))) {
             wait_ms(a->client, pause_ms);

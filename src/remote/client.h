@@ -21,6 +21,8 @@ MUST_CHECK int client_new(const struct client_options *o, struct client **out, s
 void client_free(struct client *c);
 /* "https://host:port", for messages. */
 const char *client_name(const struct client *c);
+/* Whether any call was answered well. */
+bool client_was_served(const struct client *c);
 
 struct client_piece {
     const void *p;
@@ -37,6 +39,7 @@ struct client_call {
     struct buf *answer;
     int (*take)(void *arg, const uint8_t *p, size_t len);
     void *arg;
+    bool once; /* not tried again */
     /* Answered: */
     int status;
     char code[64];       /* of a refusal */

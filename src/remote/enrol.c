@@ -6,8 +6,9 @@
  *    the token carries.
  * M2 The private key is made here and never leaves.
  */
-#include "remote/remote_internal.h"
+#include "remote/witness.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "pki/pki.h"
 
@@ -20,6 +21,8 @@ struct enrolling {
     struct wire_token token;
     struct identity_files f;
     struct buf request;
+    struct sign_key witness; /* for checkpoints of the log */
+    json_t *checkpoint;      /* as the server sent it; NULL: it did not */
 };
 
 static void enrolling_done(struct enrolling *n)
@@ -27,6 +30,8 @@ static void enrolling_done(struct enrolling *n)
     explicit_bzero(&n->token, sizeof n->token);
     identity_done(&n->f);
     buf_done(&n->request);
+    sign_key_done(&n->witness);
+    json_decref(n->checkpoint);
 }
 
 static int open_client(struct enrolling *n, bool pinned, struct client **out, struct err *e)
@@ -79,6 +84,8 @@ static int take_answer(struct enrolling *n, const json_t *o, struct err *e)
     who->shared = json_is_true(json_object_get(o, "shared"));
     who->has_vault = json_take_id(o, "vault", who->vault, UID_BYTES);
     who->has_writer = json_take_id(o, "writer", who->writer, UID_BYTES);
+    if (json_take_text(o, "log_key", n->f.log_key, sizeof n->f.log_key, NULL))
+        n->f.log_key[0] = '\0'; /* an older server */
     buf_put(&n->f.certificate, certificate, strlen(certificate) + 1);
     if (buf_check(&n->f.certificate, "a certificate", e))
         return -1;
@@ -92,15 +99,18 @@ static int be_certified(struct enrolling *n, const struct remote_enrolment *o, s
     char host[256] = "localhost", token[WIRE_TOKEN_TEXT];
     (void)gethostname(host, sizeof host - 1);
     wire_token_text(&n->token, token);
-    if (pki_make_request(&n->f.key, &n->request, e) || open_client(n, true, &c, e))
+    CLEANUP(buf_done) struct buf witness = {.max = NOTE_KEY_TEXT};
+    if (witness_key_prepare(n->f.dir, &n->witness, &witness, e) ||
+        pki_make_request(&n->f.key, &n->request, e) || open_client(n, true, &c, e))
         return -1;
     buf_put_u8(&n->f.key, 0);
     buf_put_u8(&n->request, 0);
     json_t *answer = NULL;
     json_t *in = n->f.key.failed || n->request.failed
                      ? NULL
-                     : json_pack("{s:s, s:s, s:s}", "token", token, "request",
-                                 (const char *)n->request.data, "name", o->name ? o->name : host);
+                     : json_pack("{s:s, s:s, s:s, s:s}", "token", token, "request",
+                                 (const char *)n->request.data, "name", o->name ? o->name : host,
+                                 "witness", (const char *)witness.data);
     int rc = in ? client_json(c, "POST", "/v1/enrol", in, &answer, e)
                 : err_no_memory(e, "a request");
     json_decref(in);
@@ -108,6 +118,7 @@ static int be_certified(struct enrolling *n, const struct remote_enrolment *o, s
     explicit_bzero(token, sizeof token);
     if (!rc)
         rc = take_answer(n, answer, e);
+    n->checkpoint = rc ? NULL : json_incref(json_object_get(answer, "checkpoint"));
     json_decref(answer);
     return rc;
 }
@@ -124,7 +135,9 @@ int remote_enrol(const struct remote_where *where, const struct remote_enrolment
                        "this machine is enrolled at %s already ('%s'): to enrol it anew, run `abri enrol "
                        "--again`",
                        o->url, n.f.dir);
-    if (learn_authority(&n, e) || be_certified(&n, o, e) || identity_save(&n.f, e))
+    if (sign_init(e) || learn_authority(&n, e) || be_certified(&n, o, e) ||
+        file_make_dirs(n.f.dir, 0700, e) || witness_begin(&n.f, &n.witness, n.checkpoint, e) ||
+        identity_save(&n.f, e))
         return -1;
     *out = n.f.who;
     return 0;

@@ -112,6 +112,7 @@ int remote_store_open(const struct remote_where *where, const char *url, struct 
         far_close(&f->base);
         return -1;
     }
+    remote_witness(f->remote);
     *keeper = (struct vault_keeper){.past = far_past, .receive = far_receive, .arg = f};
     *out = &f->base;
     return 0;

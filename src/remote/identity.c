@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An identity on disk: servers/<host>_<port>/ with authority.pem, certificate.pem, key.pem (mode
- * 0600) and identity.json. */
+ * 0600) and identity.json; witness_files.c says what else is there. */
 #include "remote/remote_internal.h"
 
 #include "base/file.h"
@@ -68,6 +68,8 @@ static int take_description(struct identity_files *f, const struct buf *text, st
                  : 0;
     f->who.restore = json_is_true(json_object_get(o, "restore"));
     f->has_own_vault = json_take_id(o, "vault", f->own_vault, UID_BYTES);
+    if (json_take_text(o, "log_key", f->log_key, sizeof f->log_key, NULL))
+        f->log_key[0] = '\0';
     json_decref(o);
     return rc;
 }
@@ -121,7 +123,8 @@ int identity_save_description(const struct identity_files *f, struct err *e)
                           f->who.type, "name", f->who.name, "tenant", f->who.tenant, "restore",
                           f->who.restore);
     hex_encode(f->own_vault, UID_BYTES, vault);
-    if (!o || (f->has_own_vault && json_object_set_new(o, "vault", json_string(vault)))) {
+    if (!o || (f->has_own_vault && json_object_set_new(o, "vault", json_string(vault))) ||
+        (*f->log_key && json_object_set_new(o, "log_key", json_string(f->log_key)))) {
         json_decref(o);
         return err_no_memory(e, "an identity");
     }
@@ -144,6 +147,7 @@ int identity_save(const struct identity_files *f, struct err *e)
                : 0;
 }
 
+/* What it has seen of the log stays: a new identity goes on from there. */
 int remote_forget(const struct remote_where *where, const char *url, struct err *e)
 {
     static const char *const files[] = {"identity.json", "key.pem", "certificate.pem",

@@ -69,6 +69,8 @@ int remote_connect(const struct remote_where *where, const char *url, struct rem
     struct remote *r = mem_zalloc(sizeof *r);
     if (!r)
         return err_no_memory(e, "a connection");
+    r->alarm = where->alarm;
+    r->alarm_arg = where->arg;
     if (wire_url_parse(url, &r->url, e) || identity_load(where, &r->url, &r->identity, e) ||
         open_client(r, where, e)) {
         remote_close(r);
@@ -82,6 +84,7 @@ void remote_close(struct remote *r)
 {
     if (!r)
         return;
+    witness_free(r);
     client_free(r->client);
     identity_done(&r->identity);
     mem_free(r);

@@ -17,6 +17,7 @@
 #ifndef ABRI_REMOTE_REMOTE_H
 #define ABRI_REMOTE_REMOTE_H
 
+#include "sign/proof.h"
 #include "store/store.h"
 #include "vault/vault.h"
 #include "wire/wire.h"
@@ -24,10 +25,15 @@
 #include <jansson.h>
 #include <stdatomic.h>
 
+typedef void remote_alarm(void *arg, const char *server, const struct err *what);
 struct remote_where {
     const char *config;        /* directory of identities: <config>/servers/… */
     const char *cache;         /* <cache>/<vault id>/…; NULL: what is derived stays in memory */
     const atomic_bool *cancel; /* ends waiting, with ERR_CANCELLED; NULL: nothing does */
+    /* Hears what looking at the server's log found, if it was not good (decisions/0017): ERR_DAMAGED: the server was
+     * caught lying; anything else: it could not be looked at. NULL: nobody hears. */
+    remote_alarm *alarm;
+    void *arg;
 };
 
 /* ---- identity ------------------------------------------------------------------------ */
@@ -69,6 +75,23 @@ MUST_CHECK int remote_json(struct remote *r, const char *method, const char *pat
                            json_t **out, struct err *e);
 /* Renews the certificate if less than two thirds of its time are left; failing that is no error as long as it is valid. */
 MUST_CHECK int remote_renew(struct remote *r, struct err *e);
+
+/* ---- the server's log: witnessing ------------------------------------------------------------ */
+
+/* Looks at the newest checkpoint, holds it against the one that was kept, keeps it, and co-signs it on a thread of
+ * its own (decisions/0017). One round trip. Whatever is wrong goes to `alarm`, some of it at remote_close. Once for
+ * each connection; remote_store_open does it itself. */
+void remote_witness(struct remote *r);
+/* Waits until the server has the cosignature, or has not taken it. */
+void remote_witness_wait(struct remote *r);
+/* The keys that were pinned at enrolment: the log's, and this identity's for co-signing. Asks nobody. ERR_NO_KEY. */
+MUST_CHECK int remote_log_keys(const struct remote_where *where, const char *url,
+                               struct note_key *log, struct note_key *witness, struct err *e);
+/* An entry with its proof: `query` is "entry=N" or "snapshot=ID". Verified, also that it is of the log that
+ * remote_witness saw. ERR_DAMAGED. */
+MUST_CHECK int remote_prove(struct remote *r, const char *query, struct log_proof *out, struct err *e);
+/* The newest checkpoint that was seen, with the cosignature of this identity. ERR_INCOMPLETE: none was. */
+MUST_CHECK int remote_checkpoint(struct remote *r, struct buf *note, struct err *e);
 
 /* ---- vaults --------------------------------------------------------------------------------- */
 

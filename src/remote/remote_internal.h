@@ -7,6 +7,7 @@
 #include "remote/remote.h"
 
 #define IDENTITY_PATH_MAX 4096
+#define NOTE_KEY_TEXT     320
 
 struct identity_files {
     char dir[IDENTITY_PATH_MAX]; /* <config>/servers/<host>_<port> */
@@ -14,6 +15,7 @@ struct identity_files {
     struct remote_identity who;
     bool has_own_vault; /* of a machine: the one that it adds to */
     uint8_t own_vault[UID_BYTES];
+    char log_key[NOTE_KEY_TEXT]; /* of the server's log, pinned; "": not learnt yet */
 };
 MUST_CHECK int identity_dir(const struct remote_where *where, const struct wire_url *url,
                             char out[IDENTITY_PATH_MAX], struct err *e);
@@ -31,7 +33,15 @@ struct remote {
     struct wire_url url;
     struct identity_files identity;
     struct client *client;
+    remote_alarm *alarm;
+    void *alarm_arg;
+    struct witness *witness; /* witness.c; NULL: it has not looked yet */
 };
+/* Tells what is left to tell, frees. */
+void witness_free(struct remote *r);
+/* At enrolment, into a new identity's directory: the first checkpoint. */
+MUST_CHECK int witness_begin(const struct identity_files *f, const struct sign_key *key,
+                             const json_t *note, struct err *e);
 
 /* One JSON request by a client, whoever it is of. */
 MUST_CHECK int client_json(struct client *c, const char *method, const char *path,

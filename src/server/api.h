@@ -95,6 +95,26 @@ API_HANDLER(api_request_cancel);
 API_HANDLER(api_checkpoint);
 API_HANDLER(api_consistency);
 API_HANDLER(api_inclusion);
+API_HANDLER(api_log_file);
+/* "a=1&b=2": false if it is not there, or no number. */
+bool query_number(const char *query, const char *key, uint64_t *out);
+/* The value as it stands (nothing is decoded); false if it is not there or too long. */
+bool query_text(const char *query, const char *key, char *out, size_t cap);
+/* [base64, …]; NULL: out of memory. */
+json_t *json_hashes(uint8_t proof[MERKLE_PROOF_MAX][MERKLE_BYTES], size_t count);
+/* The log's key, as text, NUL-terminated. */
+MUST_CHECK int log_key_text(const struct server *s, struct buf *out, struct err *e);
+
+/* api_log_entries.c */
+API_HANDLER(api_log_prove);
 API_HANDLER(api_log_entries);
+
+/* api_witness.c */
+API_HANDLER(api_witness_key);
+API_HANDLER(api_log_witness);
+API_HANDLER(api_log_cosign);
+/* Records that `id` has this key, if it is one of a witness: ERR_USAGE. */
+MUST_CHECK int witness_record(struct server *s, const uint8_t id[EVENT_ID_BYTES], const char *text,
+                              struct err *e);
 
 #endif

@@ -19,21 +19,31 @@ void api_authority(struct request *q, const json_t *in, const uint8_t *body, siz
     http_respond(q->http, 200, WIRE_PEM, pem->data, pem->len - 1);
 }
 
+int log_key_text(const struct server *s, struct buf *out, struct err *e)
+{
+    const struct installation *i = &s->installation;
+    struct note_key log = {0};
+    (void)snprintf(log.name, sizeof log.name, "%s", i->origin);
+    memcpy(log.public_key, i->log_key.public_key, SIGN_PUBLIC_BYTES);
+    if (note_key_text(&log, false, out, e))
+        return -1;
+    buf_put_u8(out, 0);
+    return buf_check(out, "a key", e);
+}
+
 void api_server(struct request *q, const json_t *in, const uint8_t *body, size_t len)
 {
     CLEANUP(buf_done) struct buf key = {.max = 4096};
-    const struct installation *i = &q->server->installation;
-    struct note_key log = {0};
+    struct err why = ERR_INIT;
     (void)in, (void)body, (void)len;
-    (void)snprintf(log.name, sizeof log.name, "%s", i->origin);
-    memcpy(log.public_key, i->log_key.public_key, SIGN_PUBLIC_BYTES);
-    if (note_key_text(&log, false, &key, NULL))
-        key.len = 0;
-    buf_put_u8(&key, 0);
+    if (log_key_text(q->server, &key, &why)) {
+        reply_fail(q, &why);
+        return;
+    }
     reply_json(q, 200,
                 json_pack("{s:s, s:[i], s:s, s:o}", "name",
                           q->server->options.name ? q->server->options.name : "abri", "api",
-                          WIRE_API, "log_key", key.failed ? "" : (char *)key.data, "time",
+                          WIRE_API, "log_key", (char *)key.data, "time",
                           json_time(clock_realtime_ns())));
 }
 
@@ -112,6 +122,7 @@ struct newcomer {
     struct catalog_token token;
     struct catalog_identity who;
     const char *name, *request;
+    const char *witness; /* its key for checkpoints; NULL: it has none */
 };
 
 static int record_identity(struct server *s, const struct newcomer *n, struct err *e)
@@ -204,6 +215,17 @@ static bool let_join(struct server *s, const struct newcomer *n, uint8_t vault[U
     return server_decide(s, &ev, NULL) == 0;
 }
 
+/* What it will hold this server to: the log's key, and how far the log is. */
+static void put_log(struct server *s, json_t *o)
+{
+    CLEANUP(buf_done) struct buf key = {.max = 4096};
+    CLEANUP(buf_done) struct buf note = {.max = NOTE_MAX};
+    if (log_key_text(s, &key, NULL) || tlog_checkpoint(s->log, &note, NULL))
+        return;
+    (void)json_object_set_new(o, "log_key", json_string((const char *)key.data));
+    (void)json_object_set_new(o, "checkpoint", json_stringn((const char *)note.data, note.len));
+}
+
 static void welcome(struct request *q, struct newcomer *n, const struct buf *certificate)
 {
     struct server *s = q->server;
@@ -212,6 +234,7 @@ static void welcome(struct request *q, struct newcomer *n, const struct buf *cer
     if (o) {
         (void)json_object_set_new(o, "certificate", json_string((const char *)certificate->data));
         (void)json_object_set_new(o, "shared", json_boolean(n->token.shared));
+        put_log(s, o);
         if (let_join(s, n, vault, writer))
             (void)json_object_set_new(o, "vault", json_id(vault, UID_BYTES));
         if (!bytes_are_zero(writer, UID_BYTES))
@@ -230,6 +253,7 @@ void api_enrol(struct request *q, const json_t *in, const uint8_t *body, size_t 
     const char *text = json_string_value(json_object_get(in, "token"));
     (void)body, (void)len;
     n.request = json_string_value(json_object_get(in, "request"));
+    n.witness = json_string_value(json_object_get(in, "witness"));
     if (!text || !n.request || !n.name || !*n.name || wire_token_parse(text, &token, &why)) {
         if (why.cls == ERR_UNSET)
             (void)err_set(&why, ERR_USAGE, "a token, a request for a certificate and a name are needed");
@@ -245,7 +269,8 @@ void api_enrol(struct request *q, const json_t *in, const uint8_t *body, size_t 
         tell_claimed(s, &n.token);
     if (code)
         refuse_token(q, code);
-    else if (rc || certify(q, &n.who, n.request, &certificate, &why))
+    else if (rc || certify(q, &n.who, n.request, &certificate, &why) ||
+             (n.witness && witness_record(s, n.who.id, n.witness, &why)))
         reply_fail(q, &why);
     else
         welcome(q, &n, &certificate);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The log, for its witnesses and auditors: checkpoints and proofs for everyone who is known, entries for
- * those who look after what they are about.
- */
+/* The log, for everyone who is known: checkpoints, proofs, tiles. What is in entries is not given here, but
+ * for auditors of the whole installation. */
 #include "server/api.h"
 
 #include "base/mem.h"
@@ -10,21 +8,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ENTRIES_MAX 1000
+#define OF_INSTALLATION                                                                            \
+    (R(ROLE_OWNER) | R(ROLE_SECURITY_OFFICER) | R(ROLE_OPERATOR) | R(ROLE_AUDITOR))
 
-/* A number of the query "a=1&b=2"; false: it is not there, or none. */
-static bool query_number(const char *query, const char *key, uint64_t *out)
+/* Behind "key=", up to '&'; NULL: it is not there. */
+static const char *query_find(const char *query, const char *key, size_t *len)
 {
     size_t n = strlen(key);
     for (const char *p = query; *p; p += *p == '&') {
         if (strncmp(p, key, n) == 0 && p[n] == '=') {
-            char *end;
-            *out = strtoull(p + n + 1, &end, 10);
-            return end != p + n + 1 && (*end == '\0' || *end == '&');
+            *len = strcspn(p + n + 1, "&");
+            return p + n + 1;
         }
         p += strcspn(p, "&");
     }
-    return false;
+    return NULL;
+}
+
+bool query_text(const char *query, const char *key, char *out, size_t cap)
+{
+    size_t len;
+    const char *p = query_find(query, key, &len);
+    if (!p || len >= cap)
+        return false;
+    memcpy(out, p, len);
+    out[len] = '\0';
+    return true;
+}
+
+bool query_number(const char *query, const char *key, uint64_t *out)
+{
+    char text[24], *end;
+    if (!query_text(query, key, text, sizeof text) || text[0] < '0' || text[0] > '9')
+        return false;
+    *out = strtoull(text, &end, 10);
+    return *end == '\0';
 }
 
 void api_checkpoint(struct request *q, const json_t *in, const uint8_t *body, size_t len)
@@ -38,7 +56,7 @@ void api_checkpoint(struct request *q, const json_t *in, const uint8_t *body, si
         http_respond(q->http, 200, WIRE_TEXT, note.data, note.len);
 }
 
-static json_t *hashes(uint8_t proof[MERKLE_PROOF_MAX][MERKLE_BYTES], size_t count)
+json_t *json_hashes(uint8_t proof[MERKLE_PROOF_MAX][MERKLE_BYTES], size_t count)
 {
     json_t *array = json_array();
     for (size_t i = 0; array && i < count; i++) {
@@ -59,7 +77,7 @@ static void reply_proof(struct request *q, int rc, uint8_t proof[MERKLE_PROOF_MA
     if (rc)
         reply_fail(q, why);
     else
-        reply_json(q, 200, json_pack("{s:o}", "proof", hashes(proof, count)));
+        reply_json(q, 200, json_pack("{s:o}", "proof", json_hashes(proof, count)));
 }
 
 void api_consistency(struct request *q, const json_t *in, const uint8_t *body, size_t len)
@@ -90,54 +108,25 @@ void api_inclusion(struct request *q, const json_t *in, const uint8_t *body, siz
     reply_proof(q, rc, proof, count, &why);
 }
 
-/* ---- entries ------------------------------------------------------------------------------------ */
+/* ---- files ----------------------------------------------------------------------------------- */
 
-/* Whom an event concerns: its tenant, or that of its vault or identity. */
-static void tenant_of(struct server *s, const struct event *ev, uint8_t out[EVENT_ID_BYTES])
+/* Hashes say nothing of entries; bundles of entries are for those who may see all of them. */
+void api_log_file(struct request *q, const json_t *in, const uint8_t *body, size_t len)
 {
-    struct catalog_vault v;
-    struct catalog_identity i;
-    memcpy(out, ev->tenant, EVENT_ID_BYTES);
-    if (!bytes_are_zero(out, EVENT_ID_BYTES))
-        return;
-    if (!bytes_are_zero(ev->vault, UID_BYTES) && catalog_vault(s->catalog, ev->vault, &v, NULL) == 0)
-        memcpy(out, v.tenant, EVENT_ID_BYTES);
-    else if (!bytes_are_zero(ev->id, EVENT_ID_BYTES) &&
-             catalog_identity(s->catalog, ev->id, &i, NULL) == 0)
-        memcpy(out, i.tenant, EVENT_ID_BYTES);
-}
-
-static int add_entry(void *arg, uint64_t index, const uint8_t *entry, size_t len, struct err *e)
-{
-    struct listing *l = arg;
-    struct event ev;
-    uint8_t tenant[EVENT_ID_BYTES];
-    if (event_decode(entry, len, &ev, e))
-        return -1;
-    tenant_of(l->q->server, &ev, tenant);
-    event_done(&ev);
-    if (!listing_shows(l, tenant))
-        return 0;
-    json_t *o = json_pack("{s:I, s:o}", "index", (json_int_t)index, "event",
-                          json_loadb((const char *)entry, len, 0, NULL));
-    return json_array_append_new(l->array, o) ? err_no_memory(e, "a list") : 0;
-}
-
-void api_log_entries(struct request *q, const json_t *in, const uint8_t *body, size_t len)
-{
-    struct listing l = {.q = q};
-    uint64_t from = 0, count = 100, size = tlog_size(q->server->log);
+    static const uint8_t none[EVENT_ID_BYTES];
+    CLEANUP(buf_done) struct buf file = {.max = (size_t)64 << 20};
     struct err why = ERR_INIT;
+    char path[256];
     (void)in, (void)body, (void)len;
-    (void)query_number(http_query(q->http), "from", &from);
-    (void)query_number(http_query(q->http), "count", &count);
-    if (count > ENTRIES_MAX)
-        count = ENTRIES_MAX;
-    if (from > size)
-        from = size;
-    if (count > size - from)
-        count = size - from;
-    if (listing_begin(&l) == 0)
-        listing_end(&l, "entries", tlog_scan(q->server->log, from, from + count, add_entry, &l, &why),
-                    &why);
+    if (!query_text(http_query(q->http), "path", path, sizeof path)) {
+        (void)err_set(&why, ERR_USAGE, "?path=FILE, as C2SP tlog-tiles names it");
+        reply_fail(q, &why);
+    } else if (strncmp(path, "tile/entries/", 13) == 0 &&
+               !caller_may(q->server, &q->caller, OF_INSTALLATION, none)) {
+        reply_not_found(q);
+    } else if (tlog_file(q->server->log, path, &file, &why)) {
+        reply_fail(q, &why);
+    } else {
+        http_respond(q->http, 200, WIRE_BINARY, file.data, file.len);
+    }
 }

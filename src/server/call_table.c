@@ -18,6 +18,7 @@ const struct call calls[] = {
     {"POST", "/v1/enrol", CALL_ANYONE, BODY_JSON, WIRE_JSON_MAX, api_enrol, NULL, "a token for a certificate"},
     {"GET", "/v1/self", CALL_KNOWN, BODY_NONE, 0, api_self, NULL, "who I am"},
     {"POST", "/v1/self/certificate", CALL_KNOWN, BODY_JSON, WIRE_JSON_MAX, api_renew, NULL, "renew my certificate"},
+    {"POST", "/v1/self/witness", CALL_KNOWN, BODY_JSON, WIRE_JSON_MAX, api_witness_key, NULL, "the key with which I co-sign"},
     {"POST", "/v1/self/vault/prepare", CALL_MACHINE, BODY_NONE, 0, api_vault_prepare, NULL, "the keeper's half of a vault"},
     {"PUT", "/v1/self/vault", CALL_MACHINE, BODY_BYTES, WIRE_BUNDLE_MAX, api_vault_adopt, NULL, "the owner's half"},
 
@@ -64,6 +65,10 @@ const struct call calls[] = {
     {"GET", "/v1/log/checkpoint", CALL_KNOWN, BODY_NONE, 0, api_checkpoint, NULL, "the newest checkpoint"},
     {"GET", "/v1/log/consistency", CALL_KNOWN, BODY_NONE, 0, api_consistency, NULL, "prove that the log only grew"},
     {"GET", "/v1/log/inclusion", CALL_KNOWN, BODY_NONE, 0, api_inclusion, NULL, "prove that an entry is in it"},
-    {"GET", "/v1/log/entries", LOOKERS, BODY_NONE, 0, api_log_entries, NULL, "read entries"},
+    {"GET", "/v1/log/entries", CALL_KNOWN, BODY_NONE, 0, api_log_entries, NULL, "read entries that concern me"},
+    {"GET", "/v1/log/prove", CALL_KNOWN, BODY_NONE, 0, api_log_prove, NULL, "an entry with its proof"},
+    {"GET", "/v1/log/file", CALL_KNOWN, BODY_NONE, 0, api_log_file, NULL, "a file of the log: a tile, its checkpoint"},
+    {"POST", "/v1/log/witness", CALL_KNOWN, BODY_JSON, WIRE_JSON_MAX, api_log_witness, NULL, "the newest checkpoint, and that the log only grew"},
+    {"POST", "/v1/log/cosign", CALL_KNOWN, BODY_JSON, WIRE_JSON_MAX, api_log_cosign, NULL, "co-sign a checkpoint"},
 };
 const size_t call_count = sizeof calls / sizeof *calls;

@@ -62,6 +62,9 @@ MUST_CHECK int catalog_roles(struct catalog *c, const uint8_t id[EVENT_ID_BYTES]
 /* Whether a certificate with that serial number was issued to that identity. */
 MUST_CHECK int catalog_certificate(struct catalog *c, const uint8_t serial[EVENT_ID_BYTES], uint8_t id_out[EVENT_ID_BYTES], struct err *e);
 
+/* The key with which it co-signs checkpoints: text of a note_key, appended. */
+MUST_CHECK int catalog_witness(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], struct buf *out, struct err *e);
+
 struct catalog_token {
     uint8_t token[EVENT_ID_BYTES], tenant[EVENT_ID_BYTES], id[EVENT_ID_BYTES], vault[EVENT_ID_BYTES], by[EVENT_ID_BYTES];
     enum identity_type type;
@@ -86,6 +89,12 @@ MUST_CHECK int catalog_writer(struct catalog *c, const uint8_t vault[EVENT_ID_BY
                               uint8_t writer_out[EVENT_ID_BYTES], struct err *e);
 /* The vault that a machine adds to: where it has its newest writer. */
 MUST_CHECK int catalog_vault_of(struct catalog *c, const uint8_t machine[EVENT_ID_BYTES], struct catalog_vault *out, struct err *e);
+
+/* Entries of the log about snapshots whose ids' first 16 bytes are from `least` to `most`: the `n`-th of them, in their order. */
+MUST_CHECK int catalog_snapshot_entry(struct catalog *c, const uint8_t least[EVENT_ID_BYTES], const uint8_t most[EVENT_ID_BYTES], uint64_t n,
+                                      uint64_t *entry_out, struct err *e);
+/* The one about the newest snapshot of a vault. */
+MUST_CHECK int catalog_newest_entry(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], uint64_t *entry_out, struct err *e);
 
 struct catalog_grant {
     uint8_t grant[EVENT_ID_BYTES], vault[EVENT_ID_BYTES], id[EVENT_ID_BYTES], by[EVENT_ID_BYTES];

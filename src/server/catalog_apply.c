@@ -106,13 +106,17 @@ static int bind_field(sqlite3_stmt *s, int i, const struct event *ev, enum field
     return SQLITE_MISUSE;
 }
 
-/* ":tenant" gets the event's `tenant`: parameters are fields by their names. */
-static int bind_event(sqlite3_stmt *s, const struct event *ev)
+/* ":tenant" gets the event's `tenant`: parameters are fields by their names; ":entry" is its number. */
+static int bind_event(sqlite3_stmt *s, const struct event *ev, uint64_t entry)
 {
     int rc = 0;
     for (int i = 1; !rc && i <= sqlite3_bind_parameter_count(s); i++) {
         const char *name = sqlite3_bind_parameter_name(s, i) + 1;
         unsigned f = 0;
+        if (strcmp(name, "entry") == 0) {
+            rc = sqlite3_bind_int64(s, i, (sqlite3_int64)entry);
+            continue;
+        }
         while (f < FIELD_LIMIT && strcmp(name, event_fields[f].name) != 0)
             f++;
         rc = f < FIELD_LIMIT ? bind_field(s, i, ev, (enum field)f) : SQLITE_MISUSE;
@@ -124,7 +128,7 @@ static int bind_event(sqlite3_stmt *s, const struct event *ev)
 static int perform(struct catalog *c, sqlite3_stmt *s, const struct event *ev, bool *did_out,
                    struct err *e)
 {
-    int rc = bind_event(s, ev);
+    int rc = bind_event(s, ev, c->next);
     if (!rc)
         rc = sqlite3_step(s);
     int failed = rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : catalog_fail(c, rc, e);

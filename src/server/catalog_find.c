@@ -267,7 +267,7 @@ int catalog_grant(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES],
     return find(c, QUERY_GRANT, v, 3, catalog_read_grant, out, "grant", e);
 }
 
-static void read_policy(sqlite3_stmt *row, void *out)
+static void read_long_text(sqlite3_stmt *row, void *out)
 {
     const unsigned char *text = sqlite3_column_text(row, 0);
     buf_put(out, text, text ? (size_t)sqlite3_column_bytes(row, 0) : 0);
@@ -276,7 +276,7 @@ static void read_policy(sqlite3_stmt *row, void *out)
 int catalog_policy(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], struct buf *out, struct err *e)
 {
     LOCKED(c);
-    int rc = find(c, QUERY_POLICY, &BY_ID(id), 1, read_policy, out, "policy", e);
+    int rc = find(c, QUERY_POLICY, &BY_ID(id), 1, read_long_text, out, "policy", e);
     return rc ? rc : buf_check(out, "a policy", e);
 }
 
@@ -290,4 +290,34 @@ int catalog_request(struct catalog *c, const uint8_t request[EVENT_ID_BYTES],
         return -1;
     *out = r;
     return 0;
+}
+
+/* ---- for the log's readers and witnesses ------------------------------------------------------ */
+
+static void read_number(sqlite3_stmt *row, void *out)
+{
+    *(uint64_t *)out = (uint64_t)sqlite3_column_int64(row, 0);
+}
+
+int catalog_witness(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], struct buf *out, struct err *e)
+{
+    LOCKED(c);
+    int rc = find(c, QUERY_WITNESS, &BY_ID(id), 1, read_long_text, out, "witness", e);
+    return rc ? rc : buf_check(out, "a key", e);
+}
+
+int catalog_snapshot_entry(struct catalog *c, const uint8_t least[EVENT_ID_BYTES],
+                           const uint8_t most[EVENT_ID_BYTES], uint64_t n, uint64_t *entry_out,
+                           struct err *e)
+{
+    const struct catalog_value v[] = {BY_ID(least), BY_ID(most), BY_NUMBER((int64_t)n)};
+    LOCKED(c);
+    return find(c, QUERY_SNAPSHOT, v, 3, read_number, entry_out, "snapshot", e);
+}
+
+int catalog_newest_entry(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], uint64_t *entry_out,
+                         struct err *e)
+{
+    LOCKED(c);
+    return find(c, QUERY_NEWEST_SNAPSHOT, &BY_ID(vault), 1, read_number, entry_out, "snapshot", e);
 }

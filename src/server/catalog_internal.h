@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-#define CATALOG_VERSION     1          /* in user_version: count it up with any change of the schema or of a rule */
+#define CATALOG_VERSION     2          /* in user_version: count it up with any change of the schema or of a rule */
 #define CATALOG_APPLICATION 0x61627269 /* "abri", in application_id */
 extern const char *const catalog_schema[]; /* up to NULL */
 
@@ -26,6 +26,9 @@ enum catalog_query {
     QUERY_IDENTITY,
     QUERY_ROLES,
     QUERY_CERTIFICATE,
+    QUERY_WITNESS,
+    QUERY_SNAPSHOT,
+    QUERY_NEWEST_SNAPSHOT,
     QUERY_TOKEN,
     QUERY_VAULT,
     QUERY_WRITER,

@@ -65,6 +65,9 @@ const char *const catalog_rules[EVENT_KIND_COUNT][CATALOG_STEPS] = {
                                  " AND " NONE_OR_OPEN("i.tenant")
                                  " AND " NO("certificates", "q.serial = :serial"),
                                  "UPDATE identities SET certificate = :until WHERE id = :id"},
+    [EVENT_IDENTITY_WITNESS] = {"INSERT INTO witnesses (id, text) SELECT i.id, :text FROM identities i"
+                                " WHERE i.id = :id AND i.revoked = 0 AND :by = :id"
+                                " ON CONFLICT (id) DO UPDATE SET text = excluded.text"},
     [EVENT_ROLE_GIVE] = {"INSERT INTO roles (id, tenant, role) SELECT :id, :tenant, :role WHERE " ACTS
                          " AND " LIVING(":id") " AND " NONE_OR_OPEN(":tenant")
                          " AND " NO("roles", "q.id = :id AND q.tenant = :tenant AND q.role = :role")},
@@ -86,7 +89,8 @@ const char *const catalog_rules[EVENT_KIND_COUNT][CATALOG_STEPS] = {
     [EVENT_GRANT_END] = {"UPDATE grants SET ended = :time WHERE grant_id = :grant AND ended = 0 AND " ACTS},
 
     [EVENT_SESSION_BEGIN] = {"SELECT 1 FROM writers WHERE vault = :vault AND writer = :writer"},
-    [EVENT_SNAPSHOT] = {"INSERT INTO snapshots (vault, sequence) SELECT v.n, :sequence FROM vaults v"
+    [EVENT_SNAPSHOT] = {"INSERT INTO snapshots (vault, sequence, entry, id)"
+                        " SELECT v.n, :sequence, :entry, substr(:snapshot, 1, 16) FROM vaults v"
                         " WHERE v.vault = :vault"
                         " AND " A("writers", "q.vault = :vault AND q.writer = :writer")
                         " AND " NO("snapshots", "q.vault = v.n AND q.sequence = :sequence"),

@@ -30,6 +30,8 @@ const char *const catalog_schema[] = {
 
     "CREATE TABLE certificates (" ID("serial") " PRIMARY KEY, " ID("id") ") STRICT, WITHOUT ROWID",
 
+    "CREATE TABLE witnesses (" ID("id") " PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID",
+
     "CREATE TABLE tokens (n INTEGER PRIMARY KEY, " ID("token") " UNIQUE, " ID("tenant") ", " ID("id") ", "
     ID("vault") ", " ID("by") ", " TYPE ", role INTEGER NOT NULL CHECK (role BETWEEN 0 AND 7), "
     FLAG("restore") ", " FLAG("shared") ", name TEXT NOT NULL, " TIME("created") ", " TIME("until") ", "
@@ -44,7 +46,9 @@ const char *const catalog_schema[] = {
     "CREATE INDEX writers_machine ON writers (machine, n)",
     /* Which ones were counted: an entry that was repeated after a crash counts once. */
     "CREATE TABLE snapshots (vault INTEGER NOT NULL, sequence INTEGER NOT NULL,"
+    " entry INTEGER NOT NULL, " ID("id") ","
     " PRIMARY KEY (vault, sequence)) STRICT, WITHOUT ROWID",
+    "CREATE INDEX snapshots_id ON snapshots (id, entry)",
 
     "CREATE TABLE grants (n INTEGER PRIMARY KEY, " ID("grant_id") " UNIQUE, " ID("vault") ", " ID("id") ", "
     ID("by") ", " TIME("created") ", " TIME("until") ", " TIME("ended") ", text TEXT NOT NULL) STRICT",
@@ -87,6 +91,10 @@ const char *const catalog_queries[QUERY_COUNT] = {
     [QUERY_IDENTITY] = IDENTITY " WHERE id = ?1",
     [QUERY_ROLES] = "SELECT tenant, role FROM roles WHERE id = ?1 AND tenant IN (zeroblob(16), ?2)" LIVING,
     [QUERY_CERTIFICATE] = "SELECT id FROM certificates WHERE serial = ?1",
+    [QUERY_WITNESS] = "SELECT text FROM witnesses WHERE id = ?1",
+    [QUERY_SNAPSHOT] = "SELECT entry FROM snapshots WHERE id BETWEEN ?1 AND ?2 ORDER BY id, entry LIMIT 1 OFFSET ?3",
+    [QUERY_NEWEST_SNAPSHOT] = "SELECT s.entry FROM snapshots s JOIN vaults v ON v.n = s.vault WHERE v.vault = ?1"
+                              " ORDER BY s.sequence DESC LIMIT 1",
     [QUERY_TOKEN] = TOKEN " WHERE token = ?1",
     [QUERY_VAULT] = VAULT " WHERE v.vault = ?1",
     [QUERY_WRITER] = "SELECT writer FROM writers WHERE machine = ?1 AND vault = ?2 ORDER BY n DESC LIMIT 1",

@@ -38,6 +38,7 @@ enum event_kind {
     EVENT_IDENTITY_CREATE,   /* id, type, name, tenant, restore */
     EVENT_IDENTITY_REVOKE,   /* id, text: why. For ever */
     EVENT_CERTIFICATE_ISSUE, /* id, serial, pin, until */
+    EVENT_IDENTITY_WITNESS,  /* id, text: the key with which it co-signs checkpoints, as note_key_text has it */
     EVENT_ROLE_GIVE,         /* id, role, tenant (zeros: the installation) */
     EVENT_ROLE_TAKE,         /* id, role, tenant */
     EVENT_VAULT_CREATE,      /* vault, tenant, id: the machine, shared */

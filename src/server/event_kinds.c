@@ -51,6 +51,7 @@ const struct event_kind_row event_kinds[EVENT_KIND_COUNT] = {
     [EVENT_IDENTITY_CREATE] = {"identity.create", B(ID) | B(TYPE) | B(NAME), B(TENANT) | B(RESTORE), 0},
     [EVENT_IDENTITY_REVOKE] = {"identity.revoke", B(ID), B(TEXT), 0},
     [EVENT_CERTIFICATE_ISSUE] = {"certificate.issue", B(ID) | B(SERIAL) | B(PIN) | B(UNTIL), 0, 0},
+    [EVENT_IDENTITY_WITNESS] = {"identity.witness", B(ID) | B(TEXT), 0, 0},
     [EVENT_ROLE_GIVE] = {"role.give", B(ID) | B(ROLE), B(TENANT), 0},
     [EVENT_ROLE_TAKE] = {"role.take", B(ID) | B(ROLE), B(TENANT), 0},
     [EVENT_VAULT_CREATE] = {"vault.create", B(VAULT) | B(TENANT) | B(ID), B(SHARED), 0},

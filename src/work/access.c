@@ -26,7 +26,7 @@ bool access_is_far(const char *location)
 static int open_far(const char *location, const struct work_dirs *dirs, struct access *a,
                     struct err *e)
 {
-    const struct remote_where where = {dirs->config, dirs->cache, dirs->cancel};
+    const struct remote_where where = {dirs->config, dirs->cache, dirs->cancel, dirs->log_alarm, dirs->log_arg};
     struct vault_keeper keeper;
     if (remote_store_open(&where, location, &a->store, &keeper, e))
         return -1;

@@ -32,7 +32,7 @@ static int make_and_send(struct remote *r, const struct init_options *o,
 int work_init_far(const struct init_options *o, const struct work_dirs *dirs, work_ask *ask,
                   void *arg, uint8_t vault_id_out[UID_BYTES], struct err *e)
 {
-    const struct remote_where where = {dirs->config, dirs->cache, dirs->cancel};
+    const struct remote_where where = {dirs->config, dirs->cache, dirs->cancel, dirs->log_alarm, dirs->log_arg};
     struct remote *r = NULL;
     if (sign_init(e) || remote_connect(&where, o->location, &r, e))
         return -1;

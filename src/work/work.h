@@ -23,6 +23,9 @@ struct work_dirs {
     const char *config; /* writer keys: <config>/writers/<vault id>; servers/… */
     const char *cache;  /* <cache>/<vault id>/…; NULL: work without a cache */
     const atomic_bool *cancel; /* ends waiting for a server; may be NULL */
+    /* Hears what is wrong with the log of a server (remote_alarm); may be NULL. */
+    void (*log_alarm)(void *arg, const char *server, const struct err *what);
+    void *log_arg;
 };
 
 /* Where this machine keeps its key for a vault. */

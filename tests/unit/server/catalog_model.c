@@ -21,6 +21,10 @@ struct policy {
     uint8_t id[16];
     const char *text;
 };
+struct witness {
+    uint8_t id[16];
+    char text[EVENT_NAME_MAX + 1];
+};
 struct certificate {
     uint8_t serial[16], id[16];
 };
@@ -39,6 +43,7 @@ struct model {
     TABLE(counted, counted);
     TABLE(policy, policies);
     TABLE(certificate, certificates);
+    TABLE(witness, witnesses);
 };
 
 struct model *model_new(void)
@@ -78,6 +83,7 @@ FIND(catalog_vault, vaults, vault, vault_of)
 FIND(catalog_grant, grants, grant, grant_of)
 FIND(catalog_request, requests, request, request_of)
 FIND(certificate, certificates, serial, certificate_of)
+FIND(witness, witnesses, id, witness_of)
 FIND(policy, policies, id, policy_of)
 
 static bool open_tenant(struct model *m, const uint8_t *id)
@@ -242,6 +248,18 @@ static bool certificate_issue(struct model *m, const struct event *ev)
     COPY(serial);
     COPY(id);
     identity_of(m, ev->id)->certificate_until_ns = ev->until_ns;
+    return true;
+}
+
+static bool identity_witness(struct model *m, const struct event *ev)
+{
+    struct witness *new = witness_of(m, ev->id);
+    if (!living(m, ev->id) || !same(ev->by, ev->id))
+        return false;
+    if (!new)
+        new = &m->witnesses[m->witnesses_count++];
+    COPY(id);
+    copy_text(new->text, sizeof new->text, ev->text);
     return true;
 }
 
@@ -410,6 +428,7 @@ static bool take(struct model *m, const struct event *ev)
     case EVENT_IDENTITY_CREATE: return identity_create(m, ev);
     case EVENT_IDENTITY_REVOKE: return identity_revoke(m, ev);
     case EVENT_CERTIFICATE_ISSUE: return certificate_issue(m, ev);
+    case EVENT_IDENTITY_WITNESS: return identity_witness(m, ev);
     case EVENT_ROLE_GIVE: return role_give(m, ev);
     case EVENT_ROLE_TAKE: return role_take(m, ev);
     case EVENT_VAULT_CREATE: return vault_create(m, ev);
@@ -518,6 +537,7 @@ static void ask(void *who, const struct question *q, struct buf *out)
     struct model *m = who;
     struct certificate *c;
     struct policy *p;
+    struct witness *w;
     switch (q->what) {
     case ASK_TENANT: if (tenant_of(m, q->a)) print_tenant(out, tenant_of(m, q->a)); break;
     case ASK_NAMED: ask_named(m, q->name, out); break;
@@ -530,6 +550,7 @@ static void ask(void *who, const struct question *q, struct buf *out)
     case ASK_VAULT_OF: ask_writer(m, NULL, q->a, out); break;
     case ASK_GRANT: ask_grant(m, q->a, q->b, q->now, out); break;
     case ASK_POLICY: if ((p = policy_of(m, q->a))) print_text(out, p->text); break;
+    case ASK_WITNESS: if ((w = witness_of(m, q->a))) print_text(out, w->text); break;
     case ASK_REQUEST: if (request_of(m, q->a)) print_request(out, request_of(m, q->a)); break;
     case ASK_LIST: list(m, q->listed, out); break;
     }

@@ -166,6 +166,7 @@ void ask_all(ask_one *ask, void *who, int64_t now, struct buf *out)
         about_one(&s, n, TOKEN, (struct question){.what = ASK_TOKEN});
         about_one(&s, n, VAULT, (struct question){.what = ASK_VAULT});
         about_one(&s, n, PEOPLE, (struct question){.what = ASK_VAULT_OF});
+        about_one(&s, n, PEOPLE, (struct question){.what = ASK_WITNESS});
         about_one(&s, n, TENANT, (struct question){.what = ASK_POLICY});
         about_one(&s, n, VAULT, (struct question){.what = ASK_POLICY});
         about_one(&s, n, REQUEST, (struct question){.what = ASK_REQUEST});
@@ -242,6 +243,12 @@ static void ask(void *who, const struct question *q, struct buf *out)
     case ASK_GRANT: if (got(catalog_grant(c, q->a, q->b, q->now, &u->grant, &e), &e)) print_grant(out, &u->grant); break;
     case ASK_POLICY:
         if (got(catalog_policy(c, q->a, &text, &e), &e)) {
+            buf_put_u8(&text, 0);
+            print_text(out, (char *)text.data);
+        }
+        break;
+    case ASK_WITNESS:
+        if (got(catalog_witness(c, q->a, &text, &e), &e)) {
             buf_put_u8(&text, 0);
             print_text(out, (char *)text.data);
         }

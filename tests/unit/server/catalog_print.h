@@ -8,7 +8,7 @@
 struct question {
     enum {
         ASK_TENANT, ASK_NAMED, ASK_IDENTITY, ASK_ROLES, ASK_CERTIFICATE, ASK_TOKEN, ASK_VAULT, ASK_WRITER,
-        ASK_VAULT_OF, ASK_GRANT, ASK_POLICY, ASK_REQUEST, ASK_LIST
+        ASK_VAULT_OF, ASK_GRANT, ASK_POLICY, ASK_WITNESS, ASK_REQUEST, ASK_LIST
     } what;
     uint8_t a[16], b[16];
     const char *name;
