@@ -337,10 +337,14 @@ int remote_log_keys(const struct remote_where *where, const char *url, struct no
 int remote_checkpoint(struct remote *r, struct buf *note, struct err *e)
 {
     struct witness *w = r->witness;
+    if (w && w->untold.cls) {
+        (void)err_give(e, &w->untold);
+        w->untold = ERR_INIT; /* told */
+        return -1;
+    }
     if (!w || !w->seen)
-        return err_set(e, ERR_INCOMPLETE, "%s: no checkpoint of its log could be verified%s%s",
-                       client_name(r->client), w && w->untold.cls ? ": " : "",
-                       w && w->untold.cls ? w->untold.msg : "");
+        return err_set(e, ERR_INCOMPLETE, "%s: no checkpoint of its log could be verified now",
+                       client_name(r->client));
     buf_put(note, w->note.data, w->note.len);
     return buf_check(note, "a checkpoint", e);
 }

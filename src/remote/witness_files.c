@@ -89,7 +89,7 @@ int witness_kept(const char *dir, const struct note_key *log, const struct note_
     if (file_slurp(AT_FDCWD, path, NOTE_MAX, note, e))
         return -1;
     if (checkpoint_verify(note->data, note->len, log, &s.c, e))
-        return err_wrap(e, "'%s'", path);
+        return err_wrap(e, "'%s' does not hold what this machine saw (remove it to begin anew)", path);
     (void)checkpoint_cosigned(note->data, note->len, me, &s.time_s);
     *out = s;
     return 0;
