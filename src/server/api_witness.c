@@ -35,7 +35,7 @@ void api_witness_key(struct request *q, const json_t *in, const uint8_t *body, s
     if (!text || witness_record(q->server, q->caller.identity.id, text, &why))
         reply_fail(q, &why);
     else
-        reply_empty(q, 204);
+        reply_json(q, 200, json_object());
 }
 
 /* ---- looking ---------------------------------------------------------------------------------- */
@@ -125,5 +125,5 @@ void api_log_cosign(struct request *q, const json_t *in, const uint8_t *body, si
     if (rc)
         reply_fail(q, &why);
     else
-        reply_empty(q, 204);
+        reply_json(q, 200, json_object());
 }

@@ -43,6 +43,17 @@ expect_grep 'nothing of that name' "$T/err"
 file web ../../log.key >"$T/out" 2>"$T/err" && fail 'a path leads out'
 [ ! -s "$T/out" ] || fail 'something came'
 
+step 'a checkpoint that the log never signed is not co-signed'
+expect_status 0 as web log checkpoint
+name=$(sed -n 's/^— \(witness[^ ]*\) .*/\1/p' "$T/web/servers"/*/checkpoint | tail -n 1)
+grep "^— $name " "$T/out" >"$T/line"
+grep -v '^— witness' "$T/out" >"$T/note"
+jq -n --rawfile n "$T/note" --rawfile l "$T/line" '{checkpoint: $n, cosignature: $l}' >"$T/cosign"
+cosign() { env ABRI_CONFIG_DIR="$T/$1" ABRI_VAULT="$URL" "$ABRI" admin call POST /v1/log/cosign "$(cat "$T/cosign")"; }
+expect_status 0 cosign web
+jq '.checkpoint |= sub("\n[0-9]+\n"; "\n3\n")' "$T/cosign" >"$T/cosign2" && mv "$T/cosign2" "$T/cosign"
+cosign web >"$T/out" 2>"$T/err" && fail 'it was'
+
 step 'a proof: small, and checked without the server and without an identity'
 expect_status 0 as web log prove "$(echo "$snapshot" | cut -c1-8)" -o "$T/proof"
 expect_status 1 as web log prove latest -o "$T/proof"
