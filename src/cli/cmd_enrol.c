@@ -104,7 +104,7 @@ static int not_joined(const struct remote_identity *who, const char *location, s
 /* A vault that is there: its owner's passphrase certifies this machine as a further writer. */
 static int join_vault(struct cli *c, const char *url, const struct remote_identity *who, struct err *e)
 {
-    const struct remote_where where = {c->dirs.config, c->dirs.cache, c->dirs.cancel};
+    const struct remote_where where = admin_where(c);
     const struct writer_add_options o = {.machine = who->name,
                                          .predecessor = who->has_writer ? who->writer : NULL,
                                          .replace = true};
