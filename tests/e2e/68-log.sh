@@ -93,6 +93,7 @@ expect_status 0 as web log verify "$T/bare" --entry-file "$T/entry"
 sed -i 's/"files":[0-9]*/"files":9/' "$T/entry"
 expect_status 1 as web log verify "$T/bare" --entry-file "$T/entry"
 expect_status 1 as web log verify "$T/proof" --entry-file "$T/entry"
+expect_grep 'is not that of' "$T/err"
 
 step 'any byte that is another is refused (a sample; the unit test changes each)'
 size=$(wc -c <"$T/proof")
