@@ -237,7 +237,8 @@ const struct command cmd_log_checkpoint = {
     .description =
         "Asks for the newest checkpoint, holds it against the last one that this machine saw, and prints it with this "
         "machine's own signature: text as C2SP tlog-checkpoint has it, to be kept or compared with what others see.",
-    .examples = {{"abri log checkpoint", "of the only server at which you are enrolled"}},
+    .examples = {{"abri log checkpoint", "of the only server at which you are enrolled"},
+                 {"abri --vault https://backup.example:8443 log checkpoint", "of this one"}},
     .run = run_checkpoint,
 };
 

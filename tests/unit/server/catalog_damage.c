@@ -124,7 +124,7 @@ static void sql(const char *text)
 static void one_of_another_version_or_shape_is_made_anew(void **state)
 {
     static const char *const changes[] = {
-        "PRAGMA user_version = 0", "PRAGMA user_version = 2", "PRAGMA application_id = 1",
+        "PRAGMA user_version = 0", "PRAGMA user_version = 1000", "PRAGMA application_id = 1",
         "DROP TABLE tokens", "ALTER TABLE vaults RENAME COLUMN bytes TO octets", "DELETE FROM position",
         "PRAGMA ignore_check_constraints = ON; UPDATE roles SET role = 9",
         "PRAGMA writable_schema = ON; DELETE FROM sqlite_schema WHERE name = 'tenants'",
