@@ -103,7 +103,7 @@ static int check_ends(struct reading *r, const char *name, uint64_t off, uint64_
     (void)pthread_mutex_unlock(&r->v->lock);
     if (rc)
         return e->cls == ERR_NOT_FOUND ? hidden(name, e) : -1;
-    if (off >= footer || off + len <= KEEPER_PACK_HEADER)
+    if (off >= footer || (off <= KEEPER_PACK_HEADER && len <= KEEPER_PACK_HEADER - off))
         return 0;
     return err_set(e, ERR_REFUSED, "%s: frames may only be read with the right to read", name);
 }

@@ -45,5 +45,23 @@ expect_equal "$(curl_as owner -o "$T/answer" -w '%{http_code}' "$URL/v1/nothing"
 expect_equal "$(curl_as owner -o "$T/answer" -w '%{http_code}' -X DELETE "$URL/v1/tenants/$TENANT")" 405
 head -c 300000 /dev/zero | tr '\0' ' ' >"$T/large"
 expect_equal "$(curl_as owner -o "$T/answer" -w '%{http_code}' --data-binary "@$T/large" "$URL/v1/tenants")" 413
+
+step 'who may only add sees the ends of his packs, and no frame'
+pack=$(cd "$ROOT/vaults/$(vault_of web)" && find packs -type f | sort | head -n 1)
+object="$URL/v1/vaults/$(vault_of web)/objects/$pack"
+size=$(stat -c %s "$ROOT/vaults/$(vault_of web)/$pack")
+curl_as web -o "$T/answer" "$object" && expect_equal "$(stat -c %s "$T/answer")" 64 'the header alone'
+for range in 0-65 64-71 60-70 "1-$size" 64- 1-18446744073709551615; do
+    case $range in
+    0-65) expect_equal "$(curl_as web -r "$range" -o "$T/answer" -w '%{size_download}' "$object")" 64 "$range" ;;
+    *) expect_equal "$(curl_as web -r "$range" -o "$T/answer" -w '%{http_code}' "$object")" 403 "$range" ;;
+    esac
+done
+expect_equal "$(curl_as web -r "$((size - 12))-" -o "$T/answer" -w '%{http_code}' "$object")" 206 'the trailer'
+expect_equal "$(tail -c 12 "$ROOT/vaults/$(vault_of web)/$pack" | sha256sum)" "$(sha256sum <"$T/answer")"
+printf '64 8 %s\n' "$pack" | curl_as web -o "$T/answer" --data-binary @- "$URL/v1/vaults/$(vault_of web)/read"
+expect_equal "$(stat -c %s "$T/answer")" 24 'a part without bytes'
+expect_equal "$(curl_as lone -o "$T/answer" -w '%{http_code}' "$object")" 404
+expect_equal "$(curl_as web -o "$T/answer" -w '%{http_code}' "$URL/v1/vaults/$(vault_of web)/objects/keeper")" 404
 expect_status 0 as web backup "$T/src"
 server_stop
