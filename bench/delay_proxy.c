@@ -4,7 +4,8 @@
  * other side was so far away and the line so wide. Prints the port on which it listens. For measurements alone.
  *
  * Each direction of the line is shared by all connections: a byte takes its place on the wire, then
- * travels for half a round trip. TCP's own windows do not see the distance, so this shows what the
+ * travels for half a round trip. Before the wire there is a queue of 5 ms, as in any router: without it, whoever
+ * is woken late would leave the wire empty. TCP's own windows do not see the distance, so this shows what the
  * protocol above does with it, not the kernel.
  */
 #include <arpa/inet.h>
@@ -21,6 +22,7 @@
 
 #define CHUNK   16384
 #define CHUNKS  8192 /* on their way in one direction of a connection: 128 MiB */
+#define QUEUE_NS INT64_C(5000000)
 
 struct line { /* one direction, shared */
     pthread_mutex_t lock;
@@ -91,7 +93,7 @@ static void *read_in(void *arg)
         p->count++;
         (void)pthread_cond_broadcast(&p->changed);
         (void)pthread_mutex_unlock(&p->lock);
-        sleep_until(left); /* no faster than the wire */
+        sleep_until(left - QUEUE_NS); /* no faster than the wire */
     }
     return NULL;
 }

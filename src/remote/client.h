@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-#define CLIENT_CONNECTIONS_MAX 8u
+#define CLIENT_CONNECTIONS_MAX 12u
 
 struct client;
 struct client_options {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the keeper does for a session: it begins, its snapshot is received, it ends. */
-#include "remote/far_store.h"
+#include "remote/far_outline.h"
 
 #include "base/mem.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SESSION_PREFIX "session-"
@@ -29,6 +30,13 @@ static int post(struct far_store *f, const char *session, const char *verb, stru
     return client_json(f->remote->client, "POST", path, NULL, NULL, e);
 }
 
+void far_begun(struct far_store *f, const char *session)
+{
+    if (*f->begun && strcmp(f->begun, session) != 0)
+        (void)!post(f, f->begun, "end", NULL); /* or it ends by itself, later */
+    (void)snprintf(f->begun, sizeof f->begun, "%s", session);
+}
+
 int far_lease_take(struct store *s, const char *name, struct store_lease **out, struct err *e)
 {
     struct far_store *f = far_of(s);
@@ -41,10 +49,11 @@ int far_lease_take(struct store *s, const char *name, struct store_lease **out, 
         return err_no_memory(e, "a session");
     l->base.impl = s->impl;
     l->store = f;
-    if (post(f, session, "begin", e)) {
+    if (strcmp(f->begun, session) != 0 && post(f, session, "begin", e)) {
         mem_free(l);
         return -1;
     }
+    f->begun[0] = '\0';
     set_session(f, session);
     *out = &l->base;
     return 0;
@@ -60,7 +69,8 @@ bool far_lease_held(struct store_lease *l)
 void far_lease_drop(struct store_lease *base)
 {
     struct far_lease *l = (struct far_lease *)base;
-    (void)!post(l->store, l->store->session, "end", NULL); /* or it ends by itself, later */
+    if (*l->store->session) /* else its snapshot ended it */
+        (void)!post(l->store, l->store->session, "end", NULL); /* or it ends by itself, later */
     set_session(l->store, "");
     mem_free(l);
 }
@@ -89,6 +99,8 @@ int far_past(void *store, const uint8_t writer[UID_BYTES], struct writer_past *o
     struct far_store *f = store;
     char path[FAR_PATH_MAX], hex[2 * UID_BYTES + 1];
     json_t *answer = NULL;
+    if (outline_past(f->outline, writer, out))
+        return 0;
     hex_encode(writer, UID_BYTES, hex);
     far_path(f, path, "writers/%s/past", hex);
     if (client_json(f->remote->client, "GET", path, NULL, &answer, e))
@@ -107,11 +119,14 @@ int far_receive(void *store, const uint8_t session[UID_BYTES], const struct buf 
     uint8_t head[WIRE_SNAPSHOT_HEAD];
     char path[FAR_PATH_MAX], hex[2 * UID_BYTES + 1];
     hex_encode(session, UID_BYTES, hex);
-    far_path(f, path, "sessions/%s/snapshot", hex);
+    far_path(f, path, "sessions/%s/snapshot?end", hex);
     wire_snapshot_head((uint32_t)w->len, (uint32_t)refs->len, head);
     const struct client_piece pieces[] = {
         {head, sizeof head}, {w->data, w->len}, {refs->data, refs->len}};
     struct client_call call = {.method = "POST", .path = path, .type = WIRE_BINARY,
                                .pieces = pieces, .piece_count = 3};
-    return client_do(f->remote->client, &call, e);
+    if (client_do(f->remote->client, &call, e))
+        return -1;
+    set_session(f, "");
+    return 0;
 }

@@ -4,7 +4,7 @@
  * most objects are no longer than that. Of packs the length is known from the list, and what was
  * expected comes ahead (prefetch.c).
  */
-#include "remote/far_store.h"
+#include "remote/far_outline.h"
 
 #include "base/mem.h"
 
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_BYTES ((uint64_t)64 << 10)
+#define FIRST_BYTES WIRE_OUTLINE_PIECE
 
 struct far_reader {
     struct store_reader base;
@@ -111,6 +111,9 @@ static int open_far(struct far_store *f, const char *name, struct far_reader *r,
     if (known_length(f, name, &r->base.len))
         return 0;
     r->begin.max = FIRST_BYTES;
+    int rc = outline_object(f->outline, name, &r->begin, &r->base.len, e);
+    if (rc)
+        return rc < 0 ? -1 : 0;
     if (fetch(f, name, 0, FIRST_BYTES, &r->begin, &r->base.len, e))
         return -1;
     if (r->begin.len <= r->base.len) /* of packs, who may only add sees no more than the header */
@@ -205,20 +208,29 @@ static int hand_on(void *arg, const char *name, uint64_t len, struct err *e)
     return l->each(l->arg, name, len, e);
 }
 
+static int ask_list(struct far_store *f, const char *dir, struct buf *answer, struct err *e)
+{
+    char path[FAR_PATH_MAX];
+    far_path(f, path, "objects?under=%s", dir);
+    struct client_call call = {.method = "GET", .path = path, .answer = answer};
+    if (client_do(f->remote->client, &call, e))
+        return -1;
+    outline_listed(f->outline, dir, answer);
+    return 0;
+}
+
 int far_list(struct store *s, const char *dir, store_each *each, void *arg, struct err *e)
 {
     struct far_store *f = far_of(s);
     CLEANUP(buf_done) struct buf answer = {.max = WIRE_LIST_MAX};
-    char path[FAR_PATH_MAX];
     struct listing l = {dir, each, arg, NULL};
     bool packs = strcmp(dir, "packs") == 0;
     if (far_is_near(dir))
         return store_list(f->near, dir, each, arg, e);
     if (wire_list_access(dir) == WIRE_NEVER)
         return 0;
-    far_path(f, path, "objects?under=%s", dir);
-    struct client_call call = {.method = "GET", .path = path, .answer = &answer};
-    if (client_do(f->remote->client, &call, e))
+    int known = outline_list(f->outline, dir, &answer, e);
+    if (known < 0 || (known == 0 && ask_list(f, dir, &answer, e)))
         return -1;
     if (packs && (l.lengths = mem_zalloc(sizeof *l.lengths)) != NULL)
         l.lengths->items.max = WIRE_LIST_MAX;

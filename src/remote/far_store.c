@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening a vault on a server as a store. */
-#include "remote/far_store.h"
+#include "remote/far_outline.h"
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -21,9 +21,11 @@ void far_path(const struct far_store *f, char out[FAR_PATH_MAX], const char *fmt
 static void far_close(struct store *s)
 {
     struct far_store *f = far_of(s);
+    far_begun(f, "");
     prefetch_free(f->ahead);
     far_lengths_free(f->lengths);
     far_blocks_free(f);
+    outline_free(f->outline);
     store_close(f->near);
     remote_close(f->remote);
     (void)pthread_mutex_destroy(&f->lock);
@@ -108,11 +110,17 @@ int remote_store_open(const struct remote_where *where, const char *url, struct 
     f->base.impl = &far_impl;
     (void)pthread_mutex_init(&f->lock, NULL);
     if (remote_connect(where, url, &f->remote, e) || remote_renew(f->remote, e) ||
-        choose_vault(f, e) || open_near(f, where->cache, e)) {
+        choose_vault(f, e) || open_near(f, where->cache, e) || outline_new(f, &f->outline, e)) {
         far_close(&f->base);
         return -1;
     }
+    remote_witness_begin(f->remote);
+    int rc = outline_open(f->outline, e);
     remote_witness(f->remote);
+    if (rc) {
+        far_close(&f->base);
+        return -1;
+    }
     *keeper = (struct vault_keeper){.past = far_past, .receive = far_receive, .arg = f};
     *out = &f->base;
     return 0;

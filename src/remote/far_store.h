@@ -20,6 +20,8 @@ struct far_store {
     char where[400]; /* for messages */
     pthread_mutex_t lock;
     char session[2 * UID_BYTES + 1]; /* the one that is under way; "" if there is none */
+    char begun[2 * UID_BYTES + 1];   /* by the storing of its key, and not taken yet; or ended by its snapshot */
+    struct outline *outline;
     void *spare; /* blocks of uploads that ended: a list through their first bytes */
     struct prefetch *ahead;          /* NULL until something is expected */
     char read_path[64];
@@ -60,6 +62,8 @@ void far_abort(struct store_writer *w);
 
 /* ---- far_keeper.c -------------------------------------------------------------------------- */
 
+/* The session's key was sent, and with it the session began: "" and it is not known yet. */
+void far_begun(struct far_store *f, const char *session);
 int far_past(void *store, const uint8_t writer[UID_BYTES], struct writer_past *out, struct err *e);
 int far_receive(void *store, const uint8_t session[UID_BYTES], const struct buf *w,
                 const struct buf *refs, struct err *e);

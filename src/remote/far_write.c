@@ -4,7 +4,7 @@
  * kept until the server has it durably, so that a connection that breaks costs nothing but the
  * sending of that pack again.
  */
-#include "remote/far_store.h"
+#include "remote/far_outline.h"
 
 #include "base/mem.h"
 
@@ -115,7 +115,8 @@ void far_abort(struct store_writer *base)
 
 /* ---- sending -------------------------------------------------------------------------------- */
 
-static int send_to(struct far_writer *w, const char *method, const char *path, struct err *e)
+static int send_for(struct far_writer *w, const char *method, const char *path, struct buf *answer,
+                    struct err *e)
 {
     struct client_piece pieces[BLOCKS_MAX];
     size_t count = 0;
@@ -125,8 +126,31 @@ static int send_to(struct far_writer *w, const char *method, const char *path, s
                                                 left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES};
     }
     struct client_call call = {.method = method, .path = path, .type = WIRE_BINARY,
-                               .pieces = pieces, .piece_count = count};
+                               .pieces = pieces, .piece_count = count, .answer = answer};
     return client_do(w->store->remote->client, &call, e);
+}
+
+static int send_to(struct far_writer *w, const char *method, const char *path, struct err *e)
+{
+    return send_for(w, method, path, NULL, e);
+}
+
+/* With its key a session begins, and the server says what its writer asks next. One that was begun before, for keys
+ * that were changed meanwhile, ends. */
+static int put_session(struct far_writer *w, const char *name, struct err *e)
+{
+    char path[FAR_PATH_MAX];
+    struct buf answer = {.max = WIRE_OUTLINE_MAX};
+    far_begun(w->store, "");
+    far_path(w->store, path, "%s?begin", name);
+    int rc = send_for(w, "PUT", path, &answer, e);
+    if (!rc && answer.len) {
+        rc = outline_take(w->store->outline, &answer, e);
+        if (!rc)
+            far_begun(w->store, strchr(name, '/') + 1);
+    }
+    buf_done(&answer);
+    return rc;
 }
 
 static int put_pack(struct far_writer *w, const char *name, struct err *e)
@@ -171,8 +195,7 @@ static int send_as(struct far_writer *w, const char *name, struct err *e)
     if (strncmp(name, "sessions/", 9) != 0)
         return err_set(e, ERR_REFUSED, "%s: nothing of this kind can be put into a server's vault",
                        name);
-    far_path(w->store, path, "%s", name);
-    return send_to(w, "PUT", path, e);
+    return put_session(w, name, e);
 }
 
 int far_commit(struct store_writer *base, const char *name, struct err *e)

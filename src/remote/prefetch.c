@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FETCHERS     6u
+#define FETCHERS     10u
 #define AHEAD_BYTES  ((uint64_t)48 << 20)
 #define PART_BYTES   ((uint64_t)4 << 20)  /* ranges that follow each other are joined up to this */
 #define GAP_BYTES    ((uint64_t)32 << 10) /* and over gaps up to this */

@@ -78,9 +78,11 @@ MUST_CHECK int remote_renew(struct remote *r, struct err *e);
 
 /* ---- the server's log: witnessing ------------------------------------------------------------ */
 
-/* Looks at the newest checkpoint, holds it against the one that was kept, keeps it, and co-signs it on a thread of
- * its own (decisions/0017). One round trip. Whatever is wrong goes to `alarm`, some of it at remote_close. Once for
+/* Looks at the newest checkpoint, holds it against the one that was kept, keeps it, and co-signs it
+ * (decisions/0017), on a thread of its own. Whatever is wrong goes to `alarm` on that thread, some of it at remote_close. Once for
  * each connection; remote_store_open does it itself. */
+void remote_witness_begin(struct remote *r);
+/* The same, and waits until it has looked; it co-signs beside what follows. */
 void remote_witness(struct remote *r);
 /* Waits until the server has the cosignature, or has not taken it. */
 void remote_witness_wait(struct remote *r);

@@ -31,8 +31,11 @@ struct witness {
     struct buf note; /* of it, with our line */
     struct buf line; /* ours */
     struct err untold; /* why it could not be looked at */
-    pthread_t cosigner;
-    bool cosigning;
+    pthread_t thread; /* looks, then co-signs */
+    bool running;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool looked;      /* by the lock */
 };
 
 /* ---- requests ------------------------------------------------------------------------------- */
@@ -90,22 +93,20 @@ static int send_key(struct remote *r)
 }
 
 /* A server that does not take it harms itself: it has a witness less. */
-static void *cosign(void *arg)
+static void cosign(struct remote *r)
 {
-    struct remote *r = arg;
     char code[64] = "";
     if (send_line(r, code) && strcmp(code, "witness_unknown") == 0 && send_key(r) == 0)
         (void)!send_line(r, code);
-    return NULL;
 }
 
 void remote_witness_wait(struct remote *r)
 {
     struct witness *w = r->witness;
-    if (w && w->cosigning)
-        (void)pthread_join(w->cosigner, NULL);
+    if (w && w->running)
+        (void)pthread_join(w->thread, NULL);
     if (w)
-        w->cosigning = false;
+        w->running = false;
 }
 
 /* ---- what comes of it ---------------------------------------------------------------------------- */
@@ -167,8 +168,6 @@ static void take(struct remote *r, const struct sighting *kept, const struct buf
             w->untold = why;
     } else if (keep(r, &t, &now, &why)) {
         w->untold = why;
-    } else if (w->line.len) {
-        w->cosigning = pthread_create(&w->cosigner, NULL, cosign, r) == 0;
     }
     testimony_done(&t);
 }
@@ -238,7 +237,30 @@ static void look(struct remote *r)
         w->untold = why;
 }
 
-void remote_witness(struct remote *r)
+/* Another process that is looking looks for this one, too. */
+static void look_alone(struct remote *r)
+{
+    struct witness *w = r->witness;
+    CLEANUP(file_close) int lock = witness_lock(r->identity.dir);
+    if (lock >= 0 && load_keys(r, &w->untold) == 0)
+        look(r);
+}
+
+static void *watch(void *arg)
+{
+    struct remote *r = arg;
+    struct witness *w = r->witness;
+    look_alone(r);
+    (void)pthread_mutex_lock(&w->lock);
+    w->looked = true;
+    (void)pthread_cond_broadcast(&w->changed);
+    (void)pthread_mutex_unlock(&w->lock);
+    if (w->seen && w->line.len)
+        cosign(r);
+    return NULL;
+}
+
+void remote_witness_begin(struct remote *r)
 {
     struct witness *w = r->witness ? NULL : mem_zalloc(sizeof *w);
     if (!w)
@@ -246,11 +268,27 @@ void remote_witness(struct remote *r)
     r->witness = w;
     w->note.max = NOTE_MAX;
     w->line.max = 1024;
-    CLEANUP(file_close) int lock = witness_lock(r->identity.dir);
-    if (lock < 0) /* another process is looking */
+    (void)pthread_mutex_init(&w->lock, NULL);
+    (void)pthread_cond_init(&w->changed, NULL);
+    if (sign_init(&w->untold)) {
+        w->looked = true;
         return;
-    if (sign_init(&w->untold) == 0 && load_keys(r, &w->untold) == 0)
-        look(r);
+    }
+    w->running = pthread_create(&w->thread, NULL, watch, r) == 0;
+    if (!w->running)
+        (void)watch(r);
+}
+
+void remote_witness(struct remote *r)
+{
+    remote_witness_begin(r);
+    struct witness *w = r->witness;
+    if (!w)
+        return;
+    (void)pthread_mutex_lock(&w->lock);
+    while (!w->looked)
+        (void)pthread_cond_wait(&w->changed, &w->lock);
+    (void)pthread_mutex_unlock(&w->lock);
 }
 
 /* A server that answers nothing at all is told of by whoever asked it. */
@@ -269,6 +307,8 @@ void witness_free(struct remote *r)
     sign_key_done(&w->key);
     buf_done(&w->note);
     buf_done(&w->line);
+    (void)pthread_cond_destroy(&w->changed);
+    (void)pthread_mutex_destroy(&w->lock);
     mem_free(w);
     r->witness = NULL;
 }

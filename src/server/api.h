@@ -69,6 +69,9 @@ API_HANDLER(api_object);
 API_HANDLER(api_object_list);
 API_HANDLER(api_read);
 
+/* outline.c */
+API_HANDLER(api_outline);
+
 /* api_sessions.c */
 API_HANDLER(api_session_put);
 API_HANDLER(api_session_begin);

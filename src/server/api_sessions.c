@@ -6,6 +6,7 @@
  *    name is looked up, never taken from the request.
  */
 #include "server/api.h"
+#include "server/outline.h"
 
 #include "base/mem.h"
 
@@ -20,32 +21,6 @@ static int admit_writer(struct request *q, struct vault_access *a)
         return 0;
     reply_refuse(q, "forbidden", "this identity may not add to that vault");
     return -1;
-}
-
-void api_session_put(struct request *q, const json_t *in, const uint8_t *body, size_t len)
-{
-    struct server *s = q->server;
-    struct vault_access a;
-    struct vault_entry *v = NULL;
-    struct err why = ERR_INIT;
-    uint8_t session[UID_BYTES];
-    (void)in;
-    if (admit_writer(q, &a))
-        return;
-    if (vaults_take(s, q->ids[0], &v, &why)) {
-        reply_fail(q, &why);
-        return;
-    }
-    (void)pthread_mutex_lock(&v->lock);
-    int rc = keeper_put_session(v->vault, a.writer, body, len, session, &why);
-    (void)pthread_mutex_unlock(&v->lock);
-    vaults_give(s, v);
-    if (!rc && memcmp(session, q->ids[1], UID_BYTES) != 0)
-        rc = err_set(&why, ERR_USAGE, "the session's key is of another session than the path says");
-    if (rc)
-        reply_fail(q, &why);
-    else
-        reply_empty(q, 201);
 }
 
 static int take_session(struct request *q, const struct vault_access *a,
@@ -67,6 +42,63 @@ static int take_session(struct request *q, const struct vault_access *a,
         return 0;
     sessions_give(q->server, *out);
     return -1;
+}
+
+static int put_key(struct request *q, const struct vault_access *a, const uint8_t *body, size_t len,
+                   struct err *e)
+{
+    struct server *s = q->server;
+    struct vault_entry *v = NULL;
+    uint8_t session[UID_BYTES];
+    if (vaults_take(s, q->ids[0], &v, e))
+        return -1;
+    (void)pthread_mutex_lock(&v->lock);
+    int rc = keeper_put_session(v->vault, a->writer, body, len, session, e);
+    (void)pthread_mutex_unlock(&v->lock);
+    vaults_give(s, v);
+    if (!rc && memcmp(session, q->ids[1], UID_BYTES) != 0)
+        rc = err_set(e, ERR_USAGE, "the session's key is of another session than the path says");
+    return rc;
+}
+
+/* The session begins, and what its writer asks next is answered at once: as one who may add, and no more. */
+static int begin_with_outline(struct request *q, const struct vault_access *a, struct buf *out,
+                              struct err *e)
+{
+    struct server_session *n = NULL;
+    struct writer_past past = {0};
+    struct reading r = {.q = q, .access = *a};
+    if (take_session(q, a, &n, e))
+        return -1;
+    r.access.rights = WIRE_RIGHT_ADD;
+    int rc = vaults_take(q->server, q->ids[0], &r.v, e);
+    if (!rc) {
+        (void)pthread_mutex_lock(&r.v->lock);
+        rc = keeper_past(r.v->vault, a->writer, &past, e);
+        (void)pthread_mutex_unlock(&r.v->lock);
+    }
+    if (!rc)
+        rc = outline_make(&r, OUTLINE_SESSION, &past, out, e);
+    reading_done(&r);
+    sessions_give(q->server, n);
+    return rc;
+}
+
+void api_session_put(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    CLEANUP(buf_done) struct buf out = {.max = WIRE_OUTLINE_MAX};
+    struct vault_access a;
+    struct err why = ERR_INIT;
+    bool begin = strcmp(http_query(q->http), "begin") == 0;
+    (void)in;
+    if (admit_writer(q, &a))
+        return;
+    if (put_key(q, &a, body, len, &why) || (begin && begin_with_outline(q, &a, &out, &why)))
+        reply_fail(q, &why);
+    else if (begin)
+        http_respond(q->http, 201, WIRE_BINARY, out.data, out.len);
+    else
+        reply_empty(q, 201);
 }
 
 void api_session_begin(struct request *q, const json_t *in, const uint8_t *body, size_t len)
@@ -248,6 +280,8 @@ void api_snapshot(struct request *q, const json_t *in, const uint8_t *body, size
         reply_fail(q, &why);
         return;
     }
+    if (strcmp(http_query(q->http), "end") == 0)
+        sessions_end(q->server, q->ids[0], q->ids[1], a.writer);
     reply_json(q, 201,
                 json_pack("{s:o, s:I, s:o, s:I}", "snapshot", json_id(got.id, ID_BYTES), "sequence",
                           (json_int_t)got.seq, "received", json_time(got.received_ns), "log",

@@ -28,6 +28,7 @@ const struct call calls[] = {
     {"GET", VAULT "/writers/{writer}/past", CALL_MACHINE, BODY_NONE, 0, api_writer_past, NULL, "where my chain stands"},
     {"GET", VAULT "/objects", CALL_KNOWN, BODY_NONE, 0, api_object_list, NULL, "list objects"},
     {"GET", VAULT "/objects/{name}", CALL_KNOWN, BODY_NONE, 0, api_object, NULL, "read an object"},
+    {"GET", VAULT "/outline", CALL_KNOWN, BODY_NONE, 0, api_outline, NULL, "lists and small objects in one answer"},
     {"POST", VAULT "/read", CALL_KNOWN, BODY_BYTES, WIRE_RANGES_MAX * (WIRE_NAME_MAX + 48), api_read, NULL, "read many ranges"},
     {"PUT", SESSION, CALL_MACHINE, BODY_BYTES, VAULT_OBJECT_MAX, api_session_put, NULL, "a session's sealed key"},
     {"POST", SESSION "/begin", CALL_MACHINE, BODY_NONE, 0, api_session_begin, NULL, "begin a session"},

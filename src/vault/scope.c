@@ -61,19 +61,20 @@ bool scope_allows(const void *scope, const struct pack *p, const struct frame_lo
 static int follow_predecessors(struct scope *s, struct vault *v, const uint8_t *writer,
                                struct err *e)
 {
-    struct writer_info info = {0};
+    uint8_t before[UID_BYTES];
     memcpy(s->writers[s->writer_count++], writer, UID_BYTES);
     while (s->writer_count < LINKS_MAX) {
         struct err why = ERR_INIT;
-        if (vault_writer_info(v, s->writers[s->writer_count - 1], &info, &why)) {
+        int linked = writer_predecessor(v, s->writers[s->writer_count - 1], before, &why);
+        if (linked < 0) {
             if (why.cls == ERR_NOT_FOUND || why.cls == ERR_DAMAGED || why.cls == ERR_NEWER ||
                 why.cls == ERR_LIMIT)
                 return 0;
             return err_give(e, &why);
         }
-        if (!info.has_predecessor || has_writer(s, info.predecessor))
+        if (!linked || has_writer(s, before))
             return 0;
-        memcpy(s->writers[s->writer_count++], info.predecessor, UID_BYTES);
+        memcpy(s->writers[s->writer_count++], before, UID_BYTES);
     }
     return 0;
 }

@@ -162,6 +162,9 @@ void reader_cache_forget(struct reader_cache *c);
 
 /* ---- writers.c ------------------------------------------------------------------------ */
 
+/* 1 and whom it succeeds, 0: nobody; -1. */
+MUST_CHECK int writer_predecessor(struct vault *v, const uint8_t writer[UID_BYTES], uint8_t out[UID_BYTES],
+                                  struct err *e);
 /* The public key of a writer whose certificate the owner signed; borrowed
  * until vault_close. ERR_NOT_FOUND, ERR_DAMAGED. */
 MUST_CHECK int writer_key(struct vault *v, const uint8_t writer[UID_BYTES], const uint8_t **key_out,

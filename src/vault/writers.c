@@ -56,6 +56,15 @@ static int remember(struct vault *v, const struct certificate *t, const uint8_t 
     return 0;
 }
 
+int writer_predecessor(struct vault *v, const uint8_t writer[UID_BYTES], uint8_t out[UID_BYTES], struct err *e)
+{
+    struct certificate t;
+    if (read_certificate(v, writer, &t, NULL, e))
+        return -1;
+    memcpy(out, t.predecessor, UID_BYTES);
+    return t.has_predecessor;
+}
+
 int vault_writer_info(struct vault *v, const uint8_t writer[UID_BYTES], struct writer_info *out,
                       struct err *e)
 {

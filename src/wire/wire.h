@@ -17,6 +17,7 @@
 
 #define WIRE_API      1 /* "/v1/…" */
 #define WIRE_ID_BYTES 16
+#define WIRE_HASH_BYTES 32
 #define WIRE_NAME_MAX 200 /* of an object, as the store has it */
 
 /* The name that a server's certificate has, whatever it is called in the network. */
@@ -88,6 +89,26 @@ struct wire_part {
 void wire_part_put(const struct wire_part *h, uint8_t out[static WIRE_PART_HEAD]);
 MUST_CHECK int wire_part_take(const uint8_t in[static WIRE_PART_HEAD], struct wire_part *out,
                               struct err *e);
+
+/* ---- an outline of a vault: lists and small objects in one answer --------------------------------- */
+
+#define WIRE_OUTLINE_PIECE ((size_t)64 << 10) /* of an object its first bytes, up to this */
+#define WIRE_OUTLINE_MAX   (WIRE_LIST_MAX + ((size_t)8 << 20))
+void wire_outline_begin(struct buf *out);
+void wire_outline_list(struct buf *out, const char *dir, const struct buf *lines);
+void wire_outline_object(struct buf *out, const char *name, uint64_t object_len, const void *p, size_t len);
+/* Where a writer's chain stands. */
+void wire_outline_past(struct buf *out, const uint8_t writer[WIRE_ID_BYTES], uint64_t sequence,
+                       const uint8_t snapshot[WIRE_HASH_BYTES]);
+void wire_outline_end(struct buf *out);
+/* What is handed on borrows from the bytes; names end with NUL. Not 0 ends the taking, and is returned. */
+struct wire_outline_sink {
+    int (*list)(void *arg, const char *dir, const uint8_t *lines, size_t len, struct err *e);
+    int (*object)(void *arg, const char *name, uint64_t object_len, const uint8_t *p, size_t len, struct err *e);
+    int (*past)(void *arg, const uint8_t *writer, uint64_t sequence, const uint8_t *snapshot, struct err *e);
+    void *arg;
+};
+MUST_CHECK int wire_outline_take(const void *p, size_t len, const struct wire_outline_sink *s, struct err *e);
 
 /* ---- a new vault: all its objects in one body -------------------------------------------------- */
 

@@ -47,6 +47,20 @@ expect_grep '^2 snapshots' "$T/out"
 expect_status 0 as b restore latest --target "$T/back"
 expect_same_tree "$S" "$T/back$T/copy"
 
+step 'backups of one machine at the same time: all of them are received, one behind the other'
+for i in 1 2 3 4 5; do
+    mkdir "$T/part$i"
+    echo "$i" >"$T/part$i/file"
+    as a backup "$T/part$i" >"$T/part$i.out" 2>&1 &
+    eval "at_once$i=\$!"
+done
+for i in 1 2 3 4 5; do
+    eval "wait \$at_once$i" || { cat "$T/part$i.out" >&2; fail "one of five backups at once failed"; }
+done
+expect_status 0 as a snapshots
+expect_grep '^7 snapshots' "$T/out"
+expect_status 0 as a check
+
 step 'a vault that is not shared lets nobody else in, passphrase or not'
 enrol_machine c
 expect_status 10 as c --vault "$URL/$vault" writer add
