@@ -40,7 +40,7 @@ bool socket_ends(int fd);
 
 /* ---- frames ---------------------------------------------------------------------------- */
 
-struct frame {
+struct raw_frame {
     uint32_t len;
     uint8_t type, flags;
     uint32_t stream;
@@ -54,9 +54,9 @@ bool raw_send(struct line *l, uint8_t type, uint8_t flags, uint32_t stream, cons
 size_t raw_head(uint8_t *out, const char *const *pairs, size_t count);
 bool raw_get(struct line *l, uint32_t stream, const char *path, uint8_t flags);
 /* False: the connection ended. */
-bool raw_read(struct line *l, struct frame *f);
+bool raw_read(struct line *l, struct raw_frame *f);
 /* Reads until a frame of `type` comes (true) or the connection ends (false). */
-bool raw_until(struct line *l, uint8_t type, struct frame *f);
+bool raw_until(struct line *l, uint8_t type, struct raw_frame *f);
 
 /* ---- an nghttp2 client ------------------------------------------------------------------- */
 

@@ -30,7 +30,7 @@ enum {
 
 static struct site site;
 static struct line line;
-static struct frame frame;
+static struct raw_frame frame;
 
 static int start(void **state)
 {
@@ -55,7 +55,7 @@ static int stop(void **state)
     return 0;
 }
 
-static uint32_t code_of(const struct frame *f, size_t at)
+static uint32_t code_of(const struct raw_frame *f, size_t at)
 {
     return (uint32_t)f->payload[at] << 24 | (uint32_t)f->payload[at + 1] << 16 |
            (uint32_t)f->payload[at + 2] << 8 | f->payload[at + 3];

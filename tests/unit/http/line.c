@@ -222,7 +222,7 @@ static bool read_exactly(struct line *l, uint8_t *p, size_t len)
     return true;
 }
 
-bool raw_read(struct line *l, struct frame *f)
+bool raw_read(struct line *l, struct raw_frame *f)
 {
     uint8_t h[9];
     if (!read_exactly(l, h, 9))
@@ -235,7 +235,7 @@ bool raw_read(struct line *l, struct frame *f)
     return f->len <= sizeof f->payload && read_exactly(l, f->payload, f->len);
 }
 
-bool raw_until(struct line *l, uint8_t type, struct frame *f)
+bool raw_until(struct line *l, uint8_t type, struct raw_frame *f)
 {
     while (raw_read(l, f))
         if (f->type == type)

@@ -84,7 +84,7 @@ static void test_only_tls_1_3_and_h2(void **state)
 static void test_records_come_in_fragments(void **state)
 {
     (void)state;
-    static struct frame f;
+    static struct raw_frame f;
     struct line l;
     uint8_t head[256], body[100];
     assert_true(line_open(&l, &site, NULL));
