@@ -5,7 +5,8 @@
  *
  * N1 TLS 1.3, HTTP/2, the pinned authority, the name "abrid": anything else is no server.
  * N2 A call is tried again only if nothing of an answer was given to anybody, and only once a
- *    server has answered before: who types a wrong address learns it at once.
+ *    server has answered before, or took the connection and was too busy to go on, or is known from enrolment: who types a wrong
+ *    address learns it at once.
  * N3 No answer is longer than who asked allows; no call waits forever: a stall ends it.
  */
 #include "remote/client.h"
@@ -24,6 +25,7 @@
 #define CONNECT_S      15L
 #define STALL_S        60L
 #define PATIENCE_NS    (INT64_C(300) * NS_PER_S)
+#define RESTART_NS     (INT64_C(15) * NS_PER_S)
 #define UPLOAD_BUFFER  (512L << 10)
 #define RECEIVE_BUFFER (512L << 10)
 #define ERROR_BODY_MAX ((size_t)64 << 10)
@@ -38,6 +40,9 @@ struct client {
     const atomic_bool *cancel;
     atomic_bool reached;
     atomic_bool served;  /* … and well */
+    atomic_bool told;    /* that it is waited for */
+    void (*waiting)(void *arg, const char *server, const struct err *what);
+    void *arg;
 };
 
 /* ---- making one ---------------------------------------------------------------------- */
@@ -84,6 +89,8 @@ int client_new(const struct client_options *o, struct client **out, struct err *
         return err_no_memory(e, "a connection");
     (void)pthread_mutex_init(&c->lock, NULL);
     c->cancel = o->cancel;
+    c->waiting = o->waiting;
+    c->arg = o->arg;
     if (fill(c, o, e)) {
         client_free(c);
         return -1;
@@ -196,6 +203,7 @@ struct attempt {
     size_t answer_began;    /* length of call->answer before */
     bool began;             /* `take` has got something */
     bool too_long, ended;   /* by N3; by `take` */
+    bool busy;              /* it took the connection, and then had no time for us */
     char problem[CURL_ERROR_SIZE];
 };
 
@@ -337,6 +345,19 @@ static int explain(const struct attempt *a, CURLcode code, struct err *e)
     }
 }
 
+#define BUSY_US INT64_C(5000000)
+
+/* Somebody listens, but TLS did not begin in time: thousands at once do that to a server. */
+static bool was_busy(CURL *h, CURLcode code)
+{
+    curl_off_t connected = 0, tls = 0, total = 0;
+    (void)curl_easy_getinfo(h, CURLINFO_CONNECT_TIME_T, &connected);
+    (void)curl_easy_getinfo(h, CURLINFO_APPCONNECT_TIME_T, &tls);
+    (void)curl_easy_getinfo(h, CURLINFO_TOTAL_TIME_T, &total);
+    return (code == CURLE_OPERATION_TIMEDOUT || code == CURLE_SSL_CONNECT_ERROR) && connected > 0 && tls == 0 &&
+           total - connected > BUSY_US;
+}
+
 /* 0 if there is an answer, of whatever status. */
 static int attempt(struct attempt *a, struct curl_slist *headers, struct err *e)
 {
@@ -349,6 +370,7 @@ static int attempt(struct attempt *a, struct curl_slist *headers, struct err *e)
     (void)curl_easy_getinfo(a->handle, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(a->handle, CURLINFO_HTTP_VERSION, &version);
     (void)curl_easy_getinfo(a->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &len);
+    a->busy = was_busy(a->handle, code);
     give_back(a->client, a->handle, code == CURLE_OK);
     if (code != CURLE_OK)
         return explain(a, code, e);
@@ -368,9 +390,24 @@ static bool is_passing(const struct attempt *a, int rc, const struct err *why)
     if (a->began || a->ended || a->call->once)
         return false;
     if (rc)
-        return why->cls == ERR_OFFLINE && atomic_load(&a->client->reached);
+        return why->cls == ERR_OFFLINE && (a->busy || a->client->certificate || atomic_load(&a->client->reached));
     int s = a->call->status;
     return s == 429 || s == 502 || s == 503 || s == 504;
+}
+
+/* How long it is tried: one that was here comes back; one that is only known may be starting. */
+static int64_t patience(const struct attempt *a)
+{
+    return a->busy || atomic_load(&a->client->reached) ? PATIENCE_NS : RESTART_NS;
+}
+
+static void tell_waiting(struct client *c, const struct err *why, int64_t left_ns)
+{
+    struct err what = *why;
+    if (!c->waiting || why->cls != ERR_OFFLINE || atomic_exchange(&c->told, true))
+        return;
+    (void)err_set(&what, ERR_OFFLINE, "%s: trying again for up to %lld s", why->msg, (long long)((left_ns + NS_PER_S - 1) / NS_PER_S));
+    c->waiting(c->arg, c->name, &what);
 }
 
 /* In short steps, so that a signal is heard. */
@@ -404,17 +441,20 @@ static void reset(struct attempt *a)
 
 static int try_until_settled(struct attempt *a, struct curl_slist *headers, struct err *e)
 {
-    int64_t give_up = clock_monotonic_ns() + PATIENCE_NS;
+    int64_t began = clock_monotonic_ns();
     for (unsigned pause_ms = 100;; pause_ms = pause_ms < 10000 ? pause_ms * 2 : pause_ms) {
         struct err why = ERR_INIT;
         reset(a);
         int rc = attempt(a, headers, &why);
         if (rc == 0 && a->call->status >= 200 && a->call->status <= 299) {
             atomic_store(&a->client->served, true);
+            atomic_store(&a->client->told, false);
             return 0;
         }
-        if (is_passing(a, rc, &why) && clock_monotonic_ns() < give_up &&
-            !(a->client->cancel && atomic_load(a->client->cancel))) {
+        int64_t left = began + patience(a) - clock_monotonic_ns();
+        if (is_passing(a, rc, &why) && left > 0 && !(a->client->cancel && atomic_load(a->client->cancel))) {
+            if (pause_ms > 200)
+                tell_waiting(a->client, &why, left);
             wait_ms(a->client, pause_ms);
             continue;
         }

@@ -16,6 +16,9 @@ struct client_options {
     const char *authority_pem; /* NULL: whoever answers is believed; for the first question alone, whose answer is checked otherwise */
     const char *certificate_pem, *key_pem; /* NULL: none. Copied, wiped at the end */
     const atomic_bool *cancel;
+    /* Hears once for each time that the server is lost, that it is waited for. From any thread. May be NULL. */
+    void (*waiting)(void *arg, const char *server, const struct err *what);
+    void *arg;
 };
 MUST_CHECK int client_new(const struct client_options *o, struct client **out, struct err *e);
 void client_free(struct client *c);
@@ -45,8 +48,8 @@ struct client_call {
     char code[64];       /* of a refusal */
     uint64_t object_len; /* by Content-Range, or Content-Length */
 };
-/* 0 for a status of 2xx. A call that failed on the way is tried again for some minutes if the server was reached before (all calls
- * may be repeated), unless `take` has got something. */
+/* 0 for a status of 2xx. A call that failed on the way is tried again (all calls may be repeated), unless `take` has got something: for some
+ * minutes if the server was reached before; for some seconds, in which a server starts anew, if it has certified whoever asks. */
 MUST_CHECK int client_do(struct client *c, struct client_call *call, struct err *e);
 
 #endif

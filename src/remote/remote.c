@@ -59,6 +59,8 @@ static int open_client(struct remote *r, const struct remote_where *where, struc
         .certificate_pem = (const char *)r->identity.certificate.data,
         .key_pem = (const char *)r->identity.key.data,
         .cancel = where->cancel,
+        .waiting = where->alarm,
+        .arg = where->arg,
     };
     return client_new(&o, &r->client, e);
 }

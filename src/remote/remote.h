@@ -31,7 +31,8 @@ struct remote_where {
     const char *cache;         /* <cache>/<vault id>/…; NULL: what is derived stays in memory */
     const atomic_bool *cancel; /* ends waiting, with ERR_CANCELLED; NULL: nothing does */
     /* Hears what looking at the server's log found, if it was not good (decisions/0017): ERR_DAMAGED: the server was
-     * caught lying; anything else: it could not be looked at. NULL: nobody hears. */
+     * caught lying; anything else: it could not be looked at. Also ERR_OFFLINE, when the server was lost and is waited for; from any
+     * thread. NULL: nobody hears. */
     remote_alarm *alarm;
     void *arg;
 };

@@ -27,7 +27,7 @@ sums >"$T/before"
 step "$MESSAGES messages, seed $SEED"
 thief_id="$T/thief/servers/$(ls "$T/thief/servers")"
 # What its own vault has, as the beginning of bodies.
-timeout 600 "$FUZZ" "$PORT" "$thief_id" "$(vault_of thief)" "$SEED" "$MESSAGES" \
+timeout "${ABRI_TEST_SECONDS:-600}" "$FUZZ" "$PORT" "$thief_id" "$(vault_of thief)" "$SEED" "$MESSAGES" \
     $(find "$thief/snapshots" "$thief/sessions" "$thief/writers" "$thief/recipients" -type f | sort | head -n 12) \
     $(find "$thief/packs" -type f -size -60k | sort | head -n 4) >"$T/out" 2>"$T/err" ||
     { cat "$T/err" "$T/server.err" >&2; fail 'the server did not go on'; }

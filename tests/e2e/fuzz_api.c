@@ -13,6 +13,7 @@
 #include "server/server_internal.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,6 +259,7 @@ int main(int argc, char **argv)
 {
     if (argc < 6)
         return 2;
+    (void)signal(SIGPIPE, SIG_IGN);
     bench_identity(argv[1], argv[2], &site, &machine);
     vault = argv[3];
     state = strtoull(argv[4], NULL, 10) * 2 + 1;
