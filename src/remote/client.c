@@ -406,7 +406,9 @@ static void tell_waiting(struct client *c, const struct err *why, int64_t left_n
     struct err what = *why;
     if (!c->waiting || why->cls != ERR_OFFLINE || atomic_exchange(&c->told, true))
         return;
-    (void)err_set(&what, ERR_OFFLINE, "%s: trying again for up to %lld s", why->msg, (long long)((left_ns + NS_PER_S - 1) / NS_PER_S));
+    size_t name = strlen(c->name); /* whoever hears it says it in front */
+    const char *text = strncmp(why->msg, c->name, name) == 0 && why->msg[name] == ' ' ? why->msg + name + 1 : why->msg;
+    (void)err_set(&what, ERR_OFFLINE, "%s: trying again for up to %lld s", text, (long long)((left_ns + NS_PER_S - 1) / NS_PER_S));
     c->waiting(c->arg, c->name, &what);
 }
 

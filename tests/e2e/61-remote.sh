@@ -127,4 +127,5 @@ server_stop
 
 step 'nobody there'
 expect_status 14 as web backup "$S"
-expect_one_error
+expect_grep 'trying again for up to' "$T/err" # it may be starting
+expect_equal "$(grep -c '^abri: .*cannot be reached' "$T/err")" 2

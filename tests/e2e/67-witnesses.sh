@@ -155,4 +155,5 @@ kill -9 "$SERVER_PID"
 wait "$SERVER_PID" 2>/dev/null
 SERVER_PID=
 expect_status 14 as web backup "$S"
-expect_one_error
+expect_grep 'trying again for up to' "$T/err" # it may be starting
+expect_equal "$(grep -c '^abri: .*cannot be reached' "$T/err")" 2
