@@ -517,6 +517,18 @@ struct vault_check_stats {
 MUST_CHECK int vault_check(struct vault *v, vault_damage *damaged, void *arg,
                            struct vault_check_stats *stats, struct err *e);
 
+/* Reads `count` frames that snapshots need (or all, if there are fewer), drawn at random, whole, against the hashes that packs'
+ * names vouch for; a pack that is needed and not listed is damage, too. Needs no key. -1 only if nothing more can be asked. */
+#define VAULT_CHALLENGE 4603 /* find with 99 % certainty that one in a thousand is lost: 1 − 0.999^4603 */
+struct vault_challenge_result {
+    uint64_t snapshots, needed; /* frames that they need */
+    uint64_t asked, bytes, bad; /* frames that were drawn; read; not as they should be */
+    uint64_t damaged;           /* messages to `damaged` */
+    double certainty;           /* to meet one bad frame, if one in a thousand were bad */
+};
+MUST_CHECK int vault_challenge(struct vault *v, uint64_t count, vault_damage *damaged, void *arg,
+                               struct vault_challenge_result *out, struct err *e);
+
 struct vault_repair_options {
     vault_damage *mended;  /* an object, and what was done to it */
     vault_damage *damaged; /* an object that stays damaged, and why */
