@@ -16,7 +16,28 @@ MUST_CHECK int admin_connect(struct cli *c, struct remote **out, struct err *e);
 /* One request: connect, call. */
 MUST_CHECK int admin_call(struct cli *c, const char *method, const char *path, const json_t *in,
                           json_t **out, struct err *e);
+/* One request of several. Takes `in`. With --json the answer is printed as `message_type`; without, `out` (may be NULL) gets it (json_decref). */
+MUST_CHECK int admin_do(struct cli *c, struct remote *r, const char *method, const char *path, json_t *in,
+                        const char *message_type, json_t **out, struct err *e);
+
+/* ---- admin_names.c --------------------------------------------------------------------------- */
+
+enum admin_kind { ADMIN_TENANT, ADMIN_IDENTITY, ADMIN_VAULT, ADMIN_TOKEN, ADMIN_GRANT, ADMIN_REQUEST };
+#define ADMIN_ID_BYTES 65
+/* All that there are, to be freed by json_decref. */
+MUST_CHECK int admin_list(struct remote *r, enum admin_kind kind, json_t **out, struct err *e);
+/* The whole id of what a word means: an id, at least four digits of one, a name; of a vault, its machine's name.
+ * ERR_NOT_FOUND, ERR_USAGE if it may be several. */
+MUST_CHECK int admin_find(struct remote *r, enum admin_kind kind, const char *text, char out[ADMIN_ID_BYTES],
+                          struct err *e);
 
 extern const struct command cmd_admin_call;
+extern const struct command cmd_admin_tenants, cmd_admin_machines, cmd_admin_people, cmd_admin_vaults, cmd_admin_tokens,
+    cmd_admin_grants, cmd_admin_requests;
+extern const struct command cmd_admin_add_tenant, cmd_admin_close_tenant, cmd_admin_quota, cmd_admin_usage;
+extern const struct command cmd_admin_invite, cmd_admin_cancel_token, cmd_admin_revoke, cmd_admin_give_role, cmd_admin_take_role,
+    cmd_admin_grant, cmd_admin_end_grant;
+extern const struct command cmd_admin_policy, cmd_admin_request, cmd_admin_approve, cmd_admin_sign, cmd_admin_cancel,
+    cmd_admin_tenant_key, cmd_admin_upkeep;
 
 #endif

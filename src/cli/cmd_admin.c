@@ -67,6 +67,27 @@ int admin_connect(struct cli *c, struct remote **out, struct err *e)
     return 0;
 }
 
+/* Takes `in`. */
+int admin_do(struct cli *c, struct remote *r, const char *method, const char *path, json_t *in, const char *message_type,
+             json_t **out, struct err *e)
+{
+    json_t *answer = NULL;
+    int rc = remote_json(r, method, path, in, &answer, e);
+    json_decref(in);
+    if (rc)
+        return -1;
+    if (c->global.json) {
+        json_t *o = json_object_of(message_type);
+        if (o)
+            (void)json_object_update(o, answer);
+        json_emit(c, stdout, o);
+    } else if (out) {
+        *out = json_incref(answer);
+    }
+    json_decref(answer);
+    return 0;
+}
+
 int admin_call(struct cli *c, const char *method, const char *path, const json_t *in, json_t **out,
                struct err *e)
 {
@@ -110,7 +131,13 @@ const struct command cmd_admin_call = {
     .run = run_call,
 };
 
-static const struct command *const verbs[] = {&cmd_admin_call, NULL};
+static const struct command *const verbs[] = {
+    &cmd_admin_tenants,     &cmd_admin_add_tenant, &cmd_admin_close_tenant, &cmd_admin_quota,     &cmd_admin_usage,
+    &cmd_admin_machines,    &cmd_admin_people,     &cmd_admin_invite,       &cmd_admin_tokens,    &cmd_admin_cancel_token,
+    &cmd_admin_revoke,      &cmd_admin_give_role,  &cmd_admin_take_role,    &cmd_admin_vaults,    &cmd_admin_grants,
+    &cmd_admin_grant,       &cmd_admin_end_grant,  &cmd_admin_policy,       &cmd_admin_requests,  &cmd_admin_request,
+    &cmd_admin_approve,     &cmd_admin_tenant_key, &cmd_admin_sign,         &cmd_admin_cancel,
+    &cmd_admin_upkeep,      &cmd_admin_call,       NULL};
 
 const struct command cmd_admin = {
     .name = "admin",

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* abri admin request, approve, sign, cancel, tenant-key: early deletion, which nobody can do alone; upkeep. */
+#include "cli/admin.h"
+#include "cli/amount.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct request_args {
+    const char *role, *reason, *key;
+};
+
+static const struct option_spec role_options[] = {
+    {.name = "role", .kind = OPTION_TEXT, .arg = "ROLE", OPTION_AT(request_args, role),
+     .help = "in which of your roles: owner, security-officer, operator, tenant-admin (default: operator)"},
+};
+
+static const char *role_of(const struct request_args *a)
+{
+    return a->role ? a->role : "operator";
+}
+
+/* ---- asking --------------------------------------------------------------------------------- */
+
+static int sequences(const struct words *w, json_t **out, struct err *e)
+{
+    json_t *list = json_array();
+    for (size_t i = 2; i < w->count; i++) {
+        uint64_t n;
+        if (!amount_parse_number(w->items[i], &n) || n == 0 || n > INT64_MAX) {
+            json_decref(list);
+            return err_set(e, ERR_USAGE, "'%.60s' is no number of a snapshot: they are in the log, and in `abri snapshots --json` as sequence", w->items[i]);
+        }
+        (void)json_array_append_new(list, json_integer((json_int_t)n));
+    }
+    *out = json_pack("{s:o}", "sequences", list);
+    return 0;
+}
+
+static int run_request(struct cli *c, const void *args, const struct words *w, struct err *e)
+{
+    const struct request_args *a = args;
+    struct remote *r = NULL;
+    json_t *out = NULL, *parameters = NULL;
+    char vault[ADMIN_ID_BYTES];
+    if (command_expect_words(&cmd_admin_request, w, 2, SIZE_MAX, e))
+        return -1;
+    bool forget = strcmp(w->items[0], "forget") == 0;
+    if (!forget && strcmp(w->items[0], "clock") != 0)
+        return err_set(e, ERR_USAGE, "'%.60s' is neither \"forget\" nor \"clock\"; for a policy that keeps less there is `abri admin policy --ask`",
+                       w->items[0]);
+    if (forget != (w->count > 2))
+        return err_set(e, ERR_USAGE, forget ? "which snapshots? Their numbers" : "a clock has no snapshots");
+    if (forget ? sequences(w, &parameters, e) : (parameters = json_object(), 0))
+        return -1;
+    if (admin_connect(c, &r, e)) {
+        json_decref(parameters);
+        return -1;
+    }
+    int rc = admin_find(r, ADMIN_VAULT, w->items[1], vault, e);
+    if (rc)
+        json_decref(parameters);
+    else
+        rc = admin_do(c, r, "POST", "/v1/requests",
+                      json_pack("{s:s, s:s, s:s, s:o}", "role", role_of(a), "kind", w->items[0], "vault", vault, "parameters", parameters),
+                      "request", &out, e);
+    if (!rc && out)
+        say(c, "asked for: request %s", json_string_value(json_object_get(out, "request")));
+    json_decref(out);
+    remote_close(r);
+    return rc;
+}
+
+const struct command cmd_admin_request = {
+    .name = "admin request",
+    .summary = "ask for an early deletion, or that a clock is right",
+    .operands = "forget|clock VAULT [NUMBER…]",
+    .description = "Asks for what nobody can do alone. `forget`: snapshots go to the trash before their rules say so, but never below the floor, a lock or a hold. `clock`: the "
+                   "server's clock is right now, so that what was frozen goes on. Somebody with another role must agree; a deletion waits besides, by the clock and by ticks.",
+    .examples = {{"abri admin request forget web1 12 13", "two snapshots, by their numbers"},
+                 {"abri admin request clock web1 --role owner", "after a clock was set"}},
+    .options = role_options,
+    .option_count = OPTION_COUNT(role_options),
+    .args_bytes = sizeof(struct request_args),
+    .run = run_request,
+};
+
+/* ---- answering -------------------------------------------------------------------------------- */
+
+static int answer(struct cli *c, enum admin_kind kind, const char *word, const char *where, const char *after, json_t *in,
+                  const char *message_type, struct err *e)
+{
+    struct remote *r = NULL;
+    char id[ADMIN_ID_BYTES], path[256];
+    if (admin_connect(c, &r, e)) {
+        json_decref(in);
+        return -1;
+    }
+    int rc = admin_find(r, kind, word, id, e);
+    (void)snprintf(path, sizeof path, "/v1/%s/%s/%s", where, id, after);
+    if (rc)
+        json_decref(in);
+    else
+        rc = admin_do(c, r, "POST", path, in, message_type, NULL, e);
+    remote_close(r);
+    return rc;
+}
+
+static int run_approve(struct cli *c, const void *args, const struct words *w, struct err *e)
+{
+    if (command_expect_words(&cmd_admin_approve, w, 1, 1, e))
+        return -1;
+    return answer(c, ADMIN_REQUEST, w->items[0], "requests", "approve", json_pack("{s:s}", "role", role_of(args)), "approved", e);
+}
+
+const struct command cmd_admin_approve = {
+    .name = "admin approve",
+    .summary = "agree to somebody's request",
+    .operands = "REQUEST",
+    .description = "Agrees to a request, in a role that differs from that of whoever asked; one of the two is an owner or a security officer.",
+    .examples = {{"abri admin requests", "what there is to agree to"}, {"abri admin approve 3f2a91c0 --role security-officer", "this one"}},
+    .options = role_options,
+    .option_count = OPTION_COUNT(role_options),
+    .args_bytes = sizeof(struct request_args),
+    .run = run_approve,
+};
+
+static const struct option_spec reason_options[] = {
+    {.name = "reason", .kind = OPTION_TEXT, .arg = "TEXT", OPTION_AT(request_args, reason), .help = "why, for the log; needed"},
+};
+
+static int run_cancel(struct cli *c, const void *args, const struct words *w, struct err *e)
+{
+    const struct request_args *a = args;
+    if (command_expect_words(&cmd_admin_cancel, w, 1, 1, e))
+        return -1;
+    if (!a->reason)
+        return err_set(e, ERR_USAGE, "why? --reason TEXT");
+    return answer(c, ADMIN_REQUEST, w->items[0], "requests", "cancel", json_pack("{s:s}", "reason", a->reason), "cancelled", e);
+}
+
+const struct command cmd_admin_cancel = {
+    .name = "admin cancel",
+    .summary = "stop a request",
+    .operands = "REQUEST",
+    .description = "Stops a request that is under way. Anybody who looks after the tenant may.",
+    .examples = {{"abri admin cancel 3f2a91c0 --reason 'we did not ask for this'", "nothing is deleted"},
+                 {"abri admin requests --all", "what became of them"}},
+    .options = reason_options,
+    .option_count = OPTION_COUNT(reason_options),
+    .args_bytes = sizeof(struct request_args),
+    .run = run_cancel,
+};
+
+/* ---- the tenant's own key ------------------------------------------------------------------------ */
+
+static int run_tenant_key(struct cli *c, const void *args, const struct words *w, struct err *e)
+{
+    struct sign_key k;
+    uint8_t seed[SIGN_SEED_BYTES];
+    char text[2 * SIGN_SEED_BYTES + 2], hex[2 * SIGN_PUBLIC_BYTES + 1];
+    CLEANUP(file_close) int fd = -1;
+    (void)args;
+    if (command_expect_words(&cmd_admin_tenant_key, w, 1, 1, e) || sign_init(e))
+        return -1;
+    fd = open(w->items[0], O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_sys(e, errno, "'%.500s'", w->items[0]);
+    sign_key_new(&k);
+    sign_key_seed(&k, seed);
+    hex_encode(seed, sizeof seed, text);
+    strcat(text, "\n");
+    int rc = file_write(fd, text, strlen(text)) || fsync(fd) ? -1 : 0;
+    explicit_bzero(text, sizeof text);
+    explicit_bzero(seed, sizeof seed);
+    hex_encode(k.public_key, SIGN_PUBLIC_BYTES, hex);
+    sign_key_done(&k);
+    if (rc)
+        return err_set(e, ERR_IO, "'%.500s' could not be written", w->items[0]);
+    if (c->global.json) {
+        json_t *o = json_object_of("tenant_key");
+        json_put_string(o, "public", hex);
+        json_put_string(o, "file", w->items[0]);
+        json_emit(c, stdout, o);
+        return 0;
+    }
+    say(c, "%s", hex);
+    say_note(c, "that is the public half, for `abri admin policy TENANT --tenant-key`. Keep '%s' away from the server and from whoever runs it", w->items[0]);
+    return 0;
+}
+
+const struct command cmd_admin_tenant_key = {
+    .name = "admin tenant-key",
+    .summary = "make the key with which a tenant signs early deletions",
+    .operands = "FILE",
+    .description = "Makes an Ed25519 key, writes its secret half to a new file (mode 0600), and prints the public half, for the tenant's policy. Then not even two people of the "
+                   "provider can delete early: the tenant signs, or it does not happen.",
+    .examples = {{"abri admin tenant-key /root/example.key", "on the tenant's own machine"},
+                 {"abri admin policy Example --tenant-key \"$(abri admin tenant-key /root/example.key -q)\"", "and into its policy"}},
+    .run = run_tenant_key,
+};
+
+/* ---- signing ----------------------------------------------------------------------------------------- */
+
+static const struct option_spec sign_options[] = {
+    {.name = "key", .kind = OPTION_TEXT, .arg = "FILE", OPTION_AT(request_args, key), .help = "the tenant's secret key; needed"},
+};
+
+static int load_key(const char *path, struct sign_key *out, struct err *e)
+{
+    CLEANUP(file_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    uint8_t seed[SIGN_SEED_BYTES];
+    char text[256];
+    ssize_t len = fd < 0 ? -1 : file_read(fd, text, sizeof text);
+    if (len < 0)
+        return err_sys(e, errno, "'%.500s'", path);
+    while (len && strchr("\r\n \t", text[len - 1]))
+        len--;
+    bool good = len == 2 * (ssize_t)sizeof seed && hex_decode(text, (size_t)len, seed, sizeof seed);
+    if (good)
+        sign_key_from_seed(seed, out);
+    explicit_bzero(text, sizeof text);
+    explicit_bzero(seed, sizeof seed);
+    return good ? 0 : err_set(e, ERR_USAGE, "'%.500s' is no key of `abri admin tenant-key`: 64 hex digits are", path);
+}
+
+/* docs/protocol: id[16] ‖ blob kind ‖ blob parameters as the log has them. */
+static int message_of(const json_t *requests, const char *id, struct buf *out, struct err *e)
+{
+    uint8_t raw[16];
+    for (size_t i = 0; i < json_array_size(requests); i++) {
+        const json_t *o = json_array_get(requests, i);
+        const char *own = json_string_value(json_object_get(o, "request")), *kind = json_string_value(json_object_get(o, "kind"));
+        if (!own || !kind || strcmp(own, id) != 0 || !hex_decode(own, strlen(own), raw, sizeof raw))
+            continue;
+        char *text = json_dumps(json_object_get(o, "parameters"), JSON_COMPACT | JSON_SORT_KEYS);
+        if (!text)
+            break;
+        buf_put(out, raw, sizeof raw);
+        buf_put_blob(out, kind, strlen(kind));
+        buf_put_blob(out, text, strlen(text));
+        mem_free(text);
+        return buf_check(out, "a request", e);
+    }
+    return err_set(e, ERR_NOT_FOUND, "there is no such request");
+}
+
+static int sign_request(struct cli *c, struct remote *r, const char *word, const struct sign_key *k, struct err *e)
+{
+    CLEANUP(buf_done) struct buf message = {.max = 1 << 20};
+    json_t *list = NULL;
+    char id[ADMIN_ID_BYTES], path[160], base64[128];
+    uint8_t signature[SIGN_BYTES];
+    if (admin_find(r, ADMIN_REQUEST, word, id, e) || admin_list(r, ADMIN_REQUEST, &list, e))
+        return -1;
+    int rc = message_of(list, id, &message, e);
+    json_decref(list);
+    if (rc)
+        return -1;
+    sign_make(k, "request", message.data, message.len, signature);
+    (void)sodium_bin2base64(base64, sizeof base64, signature, sizeof signature, sodium_base64_VARIANT_ORIGINAL);
+    (void)snprintf(path, sizeof path, "/v1/requests/%s/sign", id);
+    return admin_do(c, r, "POST", path, json_pack("{s:s}", "signature", base64), "signed", NULL, e);
+}
+
+static int run_sign(struct cli *c, const void *args, const struct words *w, struct err *e)
+{
+    const struct request_args *a = args;
+    struct sign_key k;
+    struct remote *r = NULL;
+    if (command_expect_words(&cmd_admin_sign, w, 1, 1, e))
+        return -1;
+    if (!a->key)
+        return err_set(e, ERR_USAGE, "with which key? --key FILE");
+    if (sign_init(e) || load_key(a->key, &k, e))
+        return -1;
+    int rc = admin_connect(c, &r, e);
+    if (!rc)
+        rc = sign_request(c, r, w->items[0], &k, e);
+    sign_key_done(&k);
+    remote_close(r);
+    return rc;
+}
+
+const struct command cmd_admin_sign = {
+    .name = "admin sign",
+    .summary = "the tenant agrees, with its own key",
+    .operands = "REQUEST",
+    .description = "Signs a request with the key that the tenant's policy names. Look at it first: `abri admin requests --json` shows what is asked for, and that is what "
+                   "is signed.",
+    .examples = {{"abri admin requests --json", "what is asked for"}, {"abri admin sign 3f2a91c0 --key /root/example.key", "agreed"}},
+    .options = sign_options,
+    .option_count = OPTION_COUNT(sign_options),
+    .args_bytes = sizeof(struct request_args),
+    .run = run_sign,
+};
+
+/* ---- upkeep -------------------------------------------------------------------------------------------- */
+
+static int run_upkeep(struct cli *c, const void *args, const struct words *w, struct err *e)
+{
+    struct remote *r = NULL;
+    (void)args;
+    if (command_expect_words(&cmd_admin_upkeep, w, 0, 0, e) || admin_connect(c, &r, e))
+        return -1;
+    int rc = admin_do(c, r, "POST", "/v1/upkeep", NULL, "upkeep", NULL, e);
+    if (!rc)
+        say_note(c, "a round begins: policies, collection, a share of the packs verified, requests whose time has come");
+    remote_close(r);
+    return rc;
+}
+
+const struct command cmd_admin_upkeep = {
+    .name = "admin upkeep",
+    .summary = "let a round of upkeep begin now",
+    .operands = "",
+    .description = "The server does this by itself every few hours. What it finds is in the log and among the alarms.",
+    .examples = {{"abri admin upkeep", "now"}, {"abri admin call GET /v1/upkeep", "how many rounds have ended"}},
+    .run = run_upkeep,
+};
