@@ -165,7 +165,7 @@ static int run_tenant_key(struct cli *c, const void *args, const struct words *w
 {
     struct sign_key k;
     uint8_t seed[SIGN_SEED_BYTES];
-    char text[2 * SIGN_SEED_BYTES + 2], hex[2 * SIGN_PUBLIC_BYTES + 1];
+    char text[2 * SIGN_SEED_BYTES + 1], hex[2 * SIGN_PUBLIC_BYTES + 1];
     CLEANUP(file_close) int fd = -1;
     (void)args;
     if (command_expect_words(&cmd_admin_tenant_key, w, 1, 1, e) || sign_init(e))
@@ -176,8 +176,8 @@ static int run_tenant_key(struct cli *c, const void *args, const struct words *w
     sign_key_new(&k);
     sign_key_seed(&k, seed);
     hex_encode(seed, sizeof seed, text);
-    strcat(text, "\n");
-    int rc = file_write(fd, text, strlen(text)) || fsync(fd) ? -1 : 0;
+    text[2 * SIGN_SEED_BYTES] = '\n';
+    int rc = file_write(fd, text, 2 * SIGN_SEED_BYTES + 1) || fsync(fd) ? -1 : 0;
     explicit_bzero(text, sizeof text);
     explicit_bzero(seed, sizeof seed);
     hex_encode(k.public_key, SIGN_PUBLIC_BYTES, hex);
