@@ -198,7 +198,7 @@ static int run_tenant_key(struct cli *c, const void *args, const struct words *w
 
 const struct command cmd_admin_tenant_key = {
     .name = "admin tenant-key",
-    .summary = "make the key with which a tenant signs early deletions",
+    .summary = "make the key with which a tenant signs",
     .operands = "FILE",
     .description = "Makes an Ed25519 key, writes its secret half to a new file (mode 0600), and prints the public half, for the tenant's policy. Then not even two people of the "
                    "provider can delete early: the tenant signs, or it does not happen.",
