@@ -137,7 +137,8 @@ const struct command cmd_admin_cancel_token = {
     .summary = "take an invitation back",
     .operands = "TOKEN",
     .description = "Cancels a token that was not used yet. TOKEN is its id, as `abri admin tokens` lists it.",
-    .examples = {{"abri admin tokens", "which there are"}, {"abri admin cancel-token 3f2a91c0", "this one admits nobody any more"}},
+    .examples = {{"abri admin cancel-token 3f2a91c0", "this one admits nobody any more"},
+                 {"abri admin cancel-token 3f2a91c0 --json", "the same, for a program"}},
     .run = run_cancel,
 };
 
@@ -291,6 +292,7 @@ const struct command cmd_admin_end_grant = {
     .summary = "end a right to read before its time",
     .operands = "GRANT",
     .description = "Ends a grant, from the next request on.",
-    .examples = {{"abri admin grants", "which there are"}, {"abri admin end-grant 3f2a91c0", "not any more"}},
+    .examples = {{"abri admin end-grant 3f2a91c0", "not any more; `abri admin grants` lists them"},
+                 {"abri admin end-grant 3f2a91c0 --json", "the same, for a program"}},
     .run = run_end_grant,
 };

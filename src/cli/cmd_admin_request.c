@@ -125,7 +125,8 @@ const struct command cmd_admin_approve = {
     .summary = "agree to somebody's request",
     .operands = "REQUEST",
     .description = "Agrees to a request, in a role that differs from that of whoever asked; one of the two is an owner or a security officer.",
-    .examples = {{"abri admin requests", "what there is to agree to"}, {"abri admin approve 3f2a91c0 --role security-officer", "this one"}},
+    .examples = {{"abri admin approve 3f2a91c0 --role security-officer", "`abri admin requests` lists what there is to agree to"},
+                 {"abri admin approve 3f2a91c0 --role owner", "in another role"}},
     .options = role_options,
     .option_count = OPTION_COUNT(role_options),
     .args_bytes = sizeof(struct request_args),
@@ -152,7 +153,7 @@ const struct command cmd_admin_cancel = {
     .operands = "REQUEST",
     .description = "Stops a request that is under way. Anybody who looks after the tenant may.",
     .examples = {{"abri admin cancel 3f2a91c0 --reason 'we did not ask for this'", "nothing is deleted"},
-                 {"abri admin requests --all", "what became of them"}},
+                 {"abri admin cancel 3f2a91c0 --reason mistake --json", "for a program"}},
     .options = reason_options,
     .option_count = OPTION_COUNT(reason_options),
     .args_bytes = sizeof(struct request_args),
@@ -203,7 +204,7 @@ const struct command cmd_admin_tenant_key = {
     .description = "Makes an Ed25519 key, writes its secret half to a new file (mode 0600), and prints the public half, for the tenant's policy. Then not even two people of the "
                    "provider can delete early: the tenant signs, or it does not happen.",
     .examples = {{"abri admin tenant-key /root/example.key", "on the tenant's own machine"},
-                 {"abri admin policy Example --tenant-key \"$(abri admin tenant-key /root/example.key -q)\"", "and into its policy"}},
+                 {"abri admin tenant-key example.key --quiet", "prints the public half alone, for its policy"}},
     .run = run_tenant_key,
 };
 
@@ -295,7 +296,8 @@ const struct command cmd_admin_sign = {
     .operands = "REQUEST",
     .description = "Signs a request with the key that the tenant's policy names. Look at it first: `abri admin requests --json` shows what is asked for, and that is what "
                    "is signed.",
-    .examples = {{"abri admin requests --json", "what is asked for"}, {"abri admin sign 3f2a91c0 --key /root/example.key", "agreed"}},
+    .examples = {{"abri admin sign 3f2a91c0 --key /root/example.key", "agreed"},
+                 {"abri admin sign 3f2a91c0 --key example.key --json", "for a program"}},
     .options = sign_options,
     .option_count = OPTION_COUNT(sign_options),
     .args_bytes = sizeof(struct request_args),
@@ -322,6 +324,6 @@ const struct command cmd_admin_upkeep = {
     .summary = "let a round of upkeep begin now",
     .operands = "",
     .description = "The server does this by itself every few hours. What it finds is in the log and among the alarms.",
-    .examples = {{"abri admin upkeep", "now"}, {"abri admin call GET /v1/upkeep", "how many rounds have ended"}},
+    .examples = {{"abri admin upkeep", "now"}, {"abri admin upkeep --json", "how many rounds have ended before"}},
     .run = run_upkeep,
 };

@@ -75,7 +75,7 @@ const struct command cmd_admin_close_tenant = {
     .description = "Closes a tenant, for ever. Its machines and people may do nothing new. Nothing that was stored goes before the grace of its policy is over "
                    "(180 days), and until then can be read by whom somebody grants it.",
     .examples = {{"abri admin close-tenant Example --reason 'contract ended'", "the log keeps the reason"},
-                 {"abri admin tenants --all", "those that were closed, too"}},
+                 {"abri admin close-tenant 3f2a91c0 --reason moved", "by its id; `abri admin tenants --all` goes on listing it"}},
     .options = close_options,
     .option_count = OPTION_COUNT(close_options),
     .args_bytes = sizeof(struct tenant_args),
