@@ -132,6 +132,7 @@ static int plan(struct cli *c, const struct service_args *a, struct service *s, 
     p->has_hooks = settings_find(c, "backup", "before") || settings_find(c, "backup", "after") ||
                    settings_find(c, "backup", "on-failure");
     p->has_rules = has_rules(c);
+    p->vault_is_far = strstr(p->vault, "://") != NULL;
     p->vault_is_foreign = stat(p->vault, &st) == 0 && st.st_uid != 0;
     return 0;
 }
@@ -139,8 +140,7 @@ static int plan(struct cli *c, const struct service_args *a, struct service *s, 
 static bool is_wanted(const struct service *s, enum service_unit unit)
 {
     bool maintenance = unit == SERVICE_MAINTENANCE || unit == SERVICE_MAINTENANCE_TIMER;
-    bool is_local = !strstr(s->plan.vault, "://");
-    return !maintenance || (is_local && strcmp(s->plan.maintenance, "never") != 0);
+    return !maintenance || (!s->plan.vault_is_far && strcmp(s->plan.maintenance, "never") != 0);
 }
 
 /* ---- files -------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the units say. A backup reads everything and writes to the vault, the
- * cache and the writer's state alone; maintenance writes to the vault. Both give
+ * cache and the writer's state alone, and sees no network unless the vault is on a server; maintenance writes to the vault. Both give
  * way to everything else on the machine.
  *
  *  1. Whatever a path holds, it is one word in a unit (put_word), or refused.
@@ -107,7 +107,8 @@ static void put_command(struct buf *b, const struct service_plan *p, const char 
 static void put_paths(struct buf *b, const struct service_plan *p, bool backup)
 {
     put(b, "ProtectSystem=strict\n");
-    put_setting(b, "ReadWritePaths=", "", p->vault);
+    if (!p->vault_is_far)
+        put_setting(b, "ReadWritePaths=", "", p->vault);
     if (!p->cache_dir)
         put(b, "# No cache is kept.\n");
     else if (strcmp(p->cache_dir, "/var/cache/abri") == 0)
@@ -134,7 +135,9 @@ static void put_confinement(struct buf *b, const struct service_plan *p, bool ba
     put(b, backup ? "CAP_DAC_READ_SEARCH CAP_FOWNER" : "CAP_DAC_READ_SEARCH");
     put(b, p->vault_is_foreign ? " CAP_DAC_OVERRIDE\n" : "\n");
     put_paths(b, p, backup);
-    put(b, "PrivateNetwork=yes\nRestrictAddressFamilies=AF_UNIX\nRestrictSUIDSGID=yes\n"
+    put(b, p->vault_is_far ? "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK\n"
+                           : "PrivateNetwork=yes\nRestrictAddressFamilies=AF_UNIX\n");
+    put(b, "RestrictSUIDSGID=yes\n"
            "ProtectKernelTunables=yes\nProtectControlGroups=yes\nProtectHostname=yes\n"
            "KeyringMode=private\n");
 }
@@ -143,7 +146,10 @@ static void put_service(struct buf *b, const struct service_plan *p, bool backup
 {
     put_head(b, p, backup ? "backup" : "forget, free, check");
     put(b, backup ? "Documentation=man:abri-backup(1)\n" : "Documentation=man:abri-gc(1)\n");
-    put_setting(b, "RequiresMountsFor=", "", p->vault);
+    if (p->vault_is_far)
+        put(b, "Wants=network-online.target\nAfter=network-online.target\n");
+    else
+        put_setting(b, "RequiresMountsFor=", "", p->vault);
     put(b, "\n[Service]\nType=oneshot\n");
     put_setting(b, "Environment=", "ABRI_CONFIG_DIR=", p->config_dir);
     if (p->cache_dir)

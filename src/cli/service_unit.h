@@ -17,6 +17,7 @@ struct service_plan {
     bool has_hooks; /* commands of the profile run in the backup's unit */
     bool has_rules; /* of forget */
     bool vault_is_foreign; /* the vault's files belong to somebody else */
+    bool vault_is_far;     /* an address, not a path: the network is needed */
 };
 
 enum service_unit {

@@ -64,6 +64,22 @@ mkdir "$U/timers.target.wants" && ln -s ../abri-backup-default.timer "$U/timers.
 service install --json
 expect_equal "$(jq -r .action "$T/out" | sort -u)" wrote
 
+step 'a vault on a server: the network, and no path of its own'
+profile far <<EOT
+vault = "https://backup.example:8443"
+[backup]
+paths = ["/etc"]
+EOT
+mkdir "$T/far"
+expect_status 0 "$ABRI" --profile far service install --unit-dir "$T/far"
+expect_equal "$(ls "$T/far" | tr '\n' ' ')" 'abri-backup-far.service abri-backup-far.timer '
+expect_grep '^After=network-online.target' "$T/far/abri-backup-far.service"
+expect_grep '^RestrictAddressFamilies=.*AF_INET6' "$T/far/abri-backup-far.service"
+expect_no_grep 'PrivateNetwork\|backup.example' "$T/far/abri-backup-far.service"
+expect_grep "^ReadWritePaths=\"-$T/config\"" "$T/far/abri-backup-far.service" # certificates are renewed
+expect_grep '^RandomizedDelaySec=1h' "$T/far/abri-backup-far.timer"
+verify "$T/far"/*
+
 step 'what the units run works'
 make_vault -r "$T/vault"
 printf '%s\n' "$ABRI_PASSPHRASE" >"$T/pass" && mkdir "$T/src" && echo x >"$T/src/x"
