@@ -517,6 +517,12 @@ struct vault_check_stats {
 MUST_CHECK int vault_check(struct vault *v, vault_damage *damaged, void *arg,
                            struct vault_check_stats *stats, struct err *e);
 
+/* Calls `each` for every snapshot, living or in the trash, that needs chunks of one of the packs (`count` ids of ID_BYTES each), with how
+ * many. For those who found damage, to say whom it touches; needs no key, and names no files. */
+typedef void vault_needs(void *arg, const struct snapshot *s, uint64_t frames);
+MUST_CHECK int vault_needed_by(struct vault *v, const uint8_t *packs, size_t count, vault_needs *each, void *arg,
+                               struct err *e);
+
 /* Reads `count` frames that snapshots need (or all, if there are fewer), drawn at random, whole, against the hashes that packs'
  * names vouch for; a pack that is needed and not listed is damage, too. Needs no key. -1 only if nothing more can be asked. */
 #define VAULT_CHALLENGE 4603 /* find with 99 % certainty that one in a thousand is lost: 1 − 0.999^4603 */

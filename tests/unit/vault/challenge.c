@@ -112,6 +112,45 @@ static void meets_every_changed_byte(void **state)
     world_close(&w);
 }
 
+struct needs {
+    unsigned count;
+    uint64_t frames[8], seq[8];
+};
+
+static void on_need(void *arg, const struct snapshot *s, uint64_t frames)
+{
+    struct needs *n = arg;
+    n->seq[n->count] = s->seq;
+    n->frames[n->count++] = frames;
+}
+
+static void tells_who_needs_a_pack(void **state)
+{
+    struct world w;
+    struct needs n = {0};
+    size_t count;
+    uint8_t ids[9][ID_BYTES] = {{0}}; /* the first is of no pack */
+    (void)state;
+    world_open(&w, WORLD_MEM, false);
+    (void)keep(&w, 0, 0, 10);
+    object_names *packs = names_below(w.store, "packs", &count);
+    assert_in_range(count, 1, 8);
+    for (size_t i = 0; i < count; i++)
+        assert_true(hex_decode(packs[i] + 9, 64, ids[i + 1], ID_BYTES));
+    (void)keep(&w, 0, 4, 20);  /* needs six of it */
+    (void)keep(&w, 0, 30, 40); /* none */
+    assert_ok(vault_needed_by(w.v, ids[0], count + 1, on_need, &n, e));
+    assert_int_equal(n.count, 2);
+    assert_int_equal(n.frames[0] + n.frames[1], 16);
+    assert_int_equal(n.seq[0] + n.seq[1], 3);
+    n.count = 0;
+    assert_ok(vault_needed_by(w.v, ids[0], 1, on_need, &n, e));
+    assert_ok(vault_needed_by(w.v, ids[0], 0, on_need, &n, e));
+    assert_int_equal(n.count, 0);
+    mem_free(packs);
+    world_close(&w);
+}
+
 /* One frame of 200 is bad, 40 are asked for: a fifth of the times it is met. Five deviations off would
  * happen once in two million runs. */
 static void meets_it_as_often_as_the_odds_say(void **state)
@@ -149,6 +188,7 @@ int main(void)
         cmocka_unit_test(follows_what_was_moved),
         cmocka_unit_test(names_what_is_missing_without_luck),
         cmocka_unit_test(meets_every_changed_byte),
+        cmocka_unit_test(tells_who_needs_a_pack),
         cmocka_unit_test(meets_it_as_often_as_the_odds_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
