@@ -82,6 +82,8 @@ struct catalog_vault {
     int64_t created_ns, snapshot_ns; /* the newest snapshot; 0: none */
     uint64_t snapshots;              /* received, ever */
     uint64_t bytes;                  /* added by them, as their writers say; at most 2^63 - 1 */
+    uint64_t stored;                 /* bytes of its packs, as the keeper last said; at most CATALOG_STORED_MAX */
+    uint64_t living;                 /* snapshots that are not forgotten: as upkeep counted, and those since */
 };
 MUST_CHECK int catalog_vault(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], struct catalog_vault *out, struct err *e);
 /* The newest writer that the machine has in the vault. */
@@ -124,6 +126,57 @@ struct catalog_request {
 };
 MUST_CHECK int catalog_request(struct catalog *c, const uint8_t request[EVENT_ID_BYTES], struct catalog_request *out, struct err *e);
 
+/* When the n-th newest (from 0) of the snapshots of a machine was received, among those up to `now`. */
+MUST_CHECK int catalog_earlier_snapshot(struct catalog *c, const uint8_t machine[EVENT_ID_BYTES], int64_t now_ns, uint64_t n,
+                                        int64_t *received_out, struct err *e);
+
+/* ---- alarms (catalog_alarms.c) */
+
+struct catalog_alarm {
+    uint64_t entry; /* of the log that opened it: its id */
+    char name[EVENT_NAME_MAX + 1];
+    uint8_t tenant[EVENT_ID_BYTES], vault[EVENT_ID_BYTES], id[EVENT_ID_BYTES], request[EVENT_ID_BYTES]; /* zeros: none */
+    char text[EVENT_TEXT_MAX + 1];         /* the newest */
+    int64_t since_ns, last_ns;             /* the first and the newest entry about it */
+    uint64_t count;                        /* of entries */
+    int64_t closed_ns;                     /* 0: open */
+    uint8_t closed_by[EVENT_ID_BYTES];     /* zeros: with its cause */
+    char reason[EVENT_TEXT_MAX + 1];       /* why it was closed */
+    int64_t over_ns;                       /* its cause is gone; 0: not that anybody knows */
+};
+MUST_CHECK int catalog_alarm(struct catalog *c, uint64_t entry, struct catalog_alarm *out, struct err *e);
+/* The newest about the same (name, tenant, vault, id, request of `about`) whose cause is not gone, open or closed. */
+MUST_CHECK int catalog_standing_alarm(struct catalog *c, const struct event *about, struct catalog_alarm *out, struct err *e);
+
+/* ---- what tenants use (catalog_usage.c) */
+
+#define CATALOG_STORED_MAX (UINT64_C(1) << 50) /* of a vault: more counts as so much */
+struct catalog_held {
+    uint64_t stored, living, vaults; /* of all vaults of a tenant: bytes of packs, snapshots, how many */
+};
+MUST_CHECK int catalog_held(struct catalog *c, const uint8_t tenant[EVENT_ID_BYTES], struct catalog_held *out, struct err *e);
+
+struct catalog_quota {
+    uint64_t bytes, count; /* 0: no limit; count: of machines (of a tenant), of snapshots (of a vault) */
+    int64_t enforced_ns;   /* 0: it only alarms */
+    uint8_t by[EVENT_ID_BYTES]; /* who enforced it */
+    char text[EVENT_NAME_MAX + 1]; /* why; cut */
+};
+MUST_CHECK int catalog_quota(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], struct catalog_quota *out, struct err *e);
+
+/* Months are counted 12 * year + month - 1, by the log's times. */
+struct catalog_month {
+    int32_t month;
+    uint64_t stored;    /* at its end, or now */
+    uint64_t peak;      /* at most, what it began with included */
+    uint64_t added, snapshots; /* received in it; bytes as their writers say */
+    uint64_t machines;  /* with a snapshot in it */
+};
+#define CATALOG_MONTHS_MAX 120
+/* All from `from` to `to`, also those in which nothing happened, in `out` (CATALOG_MONTHS_MAX of them); how many. ERR_LIMIT. */
+MUST_CHECK int catalog_months(struct catalog *c, const uint8_t tenant[EVENT_ID_BYTES], int32_t from, int32_t to,
+                              struct catalog_month *out, size_t *count_out, struct err *e);
+
 /* ---- lists: each is called in order of creation; nonzero ends the list and is returned. `tenant` NULL: all.
  * The lock is not held during the calls: they may look up and apply. An item is as it is when its turn comes. */
 #define CATALOG_LIST(what)                                                                          \
@@ -135,6 +188,7 @@ CATALOG_LIST(identity);
 CATALOG_LIST(token);
 CATALOG_LIST(vault);
 CATALOG_LIST(grant);
+CATALOG_LIST(alarm);   /* those that are open first */
 CATALOG_LIST(request); /* those that are neither executed nor cancelled first */
 
 #endif

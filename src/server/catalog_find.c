@@ -39,8 +39,8 @@ int catalog_row(struct catalog *c, enum catalog_query q, const struct catalog_va
     return failed ? -1 : rc == SQLITE_DONE;
 }
 
-static int find(struct catalog *c, enum catalog_query q, const struct catalog_value *v, int count,
-                catalog_read *read, void *out, const char *what, struct err *e)
+int catalog_look_up(struct catalog *c, enum catalog_query q, const struct catalog_value *v, int count,
+                    catalog_read *read, void *out, const char *what, struct err *e)
 {
     int rc = catalog_row(c, q, v, count, read, out, e);
     return rc == 1 ? err_set(e, ERR_NOT_FOUND, "there is no such %s", what) : rc;
@@ -48,14 +48,14 @@ static int find(struct catalog *c, enum catalog_query q, const struct catalog_va
 
 /* ---- columns --------------------------------------------------------------------------------- */
 
-static void get_id(sqlite3_stmt *row, int i, uint8_t out[EVENT_ID_BYTES])
+void catalog_get_id(sqlite3_stmt *row, int i, uint8_t out[EVENT_ID_BYTES])
 {
     memset(out, 0, EVENT_ID_BYTES);
     if (sqlite3_column_bytes(row, i) == EVENT_ID_BYTES)
         memcpy(out, sqlite3_column_blob(row, i), EVENT_ID_BYTES);
 }
 
-static void get_text(sqlite3_stmt *row, int i, size_t max, char *out)
+void catalog_get_text(sqlite3_stmt *row, int i, size_t max, char *out)
 {
     const unsigned char *text = sqlite3_column_text(row, i);
     event_clean(text, text ? (size_t)sqlite3_column_bytes(row, i) : 0, max, out);
@@ -64,8 +64,8 @@ static void get_text(sqlite3_stmt *row, int i, size_t max, char *out)
 void catalog_read_tenant(sqlite3_stmt *row, void *out)
 {
     struct catalog_tenant *t = out;
-    get_id(row, 0, t->id);
-    get_text(row, 1, EVENT_NAME_MAX, t->name);
+    catalog_get_id(row, 0, t->id);
+    catalog_get_text(row, 1, EVENT_NAME_MAX, t->name);
     t->created_ns = sqlite3_column_int64(row, 2);
     t->closed_ns = sqlite3_column_int64(row, 3);
 }
@@ -73,10 +73,10 @@ void catalog_read_tenant(sqlite3_stmt *row, void *out)
 void catalog_read_identity(sqlite3_stmt *row, void *out)
 {
     struct catalog_identity *i = out;
-    get_id(row, 0, i->id);
-    get_id(row, 1, i->tenant);
+    catalog_get_id(row, 0, i->id);
+    catalog_get_id(row, 1, i->tenant);
     i->type = (enum identity_type)sqlite3_column_int(row, 2);
-    get_text(row, 3, EVENT_NAME_MAX, i->name);
+    catalog_get_text(row, 3, EVENT_NAME_MAX, i->name);
     i->restore = sqlite3_column_int(row, 4) != 0;
     i->created_ns = sqlite3_column_int64(row, 5);
     i->revoked_ns = sqlite3_column_int64(row, 6);
@@ -88,58 +88,60 @@ void catalog_read_identity(sqlite3_stmt *row, void *out)
 void catalog_read_token(sqlite3_stmt *row, void *out)
 {
     struct catalog_token *t = out;
-    get_id(row, 0, t->token);
-    get_id(row, 1, t->tenant);
-    get_id(row, 2, t->id);
-    get_id(row, 3, t->vault);
-    get_id(row, 4, t->by);
+    catalog_get_id(row, 0, t->token);
+    catalog_get_id(row, 1, t->tenant);
+    catalog_get_id(row, 2, t->id);
+    catalog_get_id(row, 3, t->vault);
+    catalog_get_id(row, 4, t->by);
     t->type = (enum identity_type)sqlite3_column_int(row, 5);
     t->role = (enum role)sqlite3_column_int(row, 6);
     t->restore = sqlite3_column_int(row, 7) != 0;
     t->shared = sqlite3_column_int(row, 8) != 0;
-    get_text(row, 9, EVENT_NAME_MAX, t->name);
+    catalog_get_text(row, 9, EVENT_NAME_MAX, t->name);
     t->created_ns = sqlite3_column_int64(row, 10);
     t->until_ns = sqlite3_column_int64(row, 11);
     t->used_ns = sqlite3_column_int64(row, 12);
     t->cancelled_ns = sqlite3_column_int64(row, 13);
-    get_id(row, 14, t->used_by);
+    catalog_get_id(row, 14, t->used_by);
 }
 
 void catalog_read_vault(sqlite3_stmt *row, void *out)
 {
     struct catalog_vault *v = out;
-    get_id(row, 0, v->vault);
-    get_id(row, 1, v->tenant);
-    get_id(row, 2, v->id);
+    catalog_get_id(row, 0, v->vault);
+    catalog_get_id(row, 1, v->tenant);
+    catalog_get_id(row, 2, v->id);
     v->shared = sqlite3_column_int(row, 3) != 0;
     v->created_ns = sqlite3_column_int64(row, 4);
     v->snapshot_ns = sqlite3_column_int64(row, 5);
     v->snapshots = (uint64_t)sqlite3_column_int64(row, 6);
     v->bytes = (uint64_t)sqlite3_column_int64(row, 7);
+    v->stored = (uint64_t)sqlite3_column_int64(row, 8);
+    v->living = (uint64_t)sqlite3_column_int64(row, 9);
 }
 
 void catalog_read_grant(sqlite3_stmt *row, void *out)
 {
     struct catalog_grant *g = out;
-    get_id(row, 0, g->grant);
-    get_id(row, 1, g->vault);
-    get_id(row, 2, g->id);
-    get_id(row, 3, g->by);
+    catalog_get_id(row, 0, g->grant);
+    catalog_get_id(row, 1, g->vault);
+    catalog_get_id(row, 2, g->id);
+    catalog_get_id(row, 3, g->by);
     g->created_ns = sqlite3_column_int64(row, 4);
     g->until_ns = sqlite3_column_int64(row, 5);
     g->ended_ns = sqlite3_column_int64(row, 6);
-    get_text(row, 7, EVENT_NAME_MAX, g->text);
+    catalog_get_text(row, 7, EVENT_NAME_MAX, g->text);
 }
 
 void catalog_read_request(sqlite3_stmt *row, void *out)
 {
     struct catalog_request *r = out;
-    get_id(row, 0, r->request);
-    get_id(row, 1, r->by);
-    get_id(row, 2, r->tenant);
-    get_id(row, 3, r->vault);
-    get_text(row, 4, EVENT_NAME_MAX, r->kind);
-    get_text(row, 5, EVENT_TEXT_MAX, r->text);
+    catalog_get_id(row, 0, r->request);
+    catalog_get_id(row, 1, r->by);
+    catalog_get_id(row, 2, r->tenant);
+    catalog_get_id(row, 3, r->vault);
+    catalog_get_text(row, 4, EVENT_NAME_MAX, r->kind);
+    catalog_get_text(row, 5, EVENT_TEXT_MAX, r->text);
     r->created_ns = sqlite3_column_int64(row, 6);
     r->cancelled_ns = sqlite3_column_int64(row, 7);
     r->executed_ns = sqlite3_column_int64(row, 8);
@@ -154,7 +156,7 @@ int catalog_read_approvals(struct catalog *c, struct catalog_request *r, struct 
         return -1;
     r->approvals = 0;
     while (r->approvals < CATALOG_APPROVALS_MAX && (rc = sqlite3_step(s)) == SQLITE_ROW) {
-        get_id(s, 0, r->approval[r->approvals].by);
+        catalog_get_id(s, 0, r->approval[r->approvals].by);
         r->approval[r->approvals].role = (enum role)sqlite3_column_int(s, 1);
         r->approval[r->approvals].time_ns = sqlite3_column_int64(s, 2);
         r->approvals++;
@@ -172,32 +174,32 @@ int catalog_tenant(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], struct c
                    struct err *e)
 {
     LOCKED(c);
-    return find(c, QUERY_TENANT, &BY_ID(id), 1, catalog_read_tenant, out, "tenant", e);
+    return catalog_look_up(c, QUERY_TENANT, &BY_ID(id), 1, catalog_read_tenant, out, "tenant", e);
 }
 
 int catalog_tenant_named(struct catalog *c, const char *name, struct catalog_tenant *out, struct err *e)
 {
     LOCKED(c);
-    return find(c, QUERY_TENANT_NAMED, &BY_TEXT(name), 1, catalog_read_tenant, out, "tenant", e);
+    return catalog_look_up(c, QUERY_TENANT_NAMED, &BY_TEXT(name), 1, catalog_read_tenant, out, "tenant", e);
 }
 
 int catalog_identity(struct catalog *c, const uint8_t id[EVENT_ID_BYTES],
                      struct catalog_identity *out, struct err *e)
 {
     LOCKED(c);
-    return find(c, QUERY_IDENTITY, &BY_ID(id), 1, catalog_read_identity, out, "identity", e);
+    return catalog_look_up(c, QUERY_IDENTITY, &BY_ID(id), 1, catalog_read_identity, out, "identity", e);
 }
 
 static void read_id(sqlite3_stmt *row, void *out)
 {
-    get_id(row, 0, out);
+    catalog_get_id(row, 0, out);
 }
 
 int catalog_certificate(struct catalog *c, const uint8_t serial[EVENT_ID_BYTES],
                         uint8_t id_out[EVENT_ID_BYTES], struct err *e)
 {
     LOCKED(c);
-    return find(c, QUERY_CERTIFICATE, &BY_ID(serial), 1, read_id, id_out, "certificate", e);
+    return catalog_look_up(c, QUERY_CERTIFICATE, &BY_ID(serial), 1, read_id, id_out, "certificate", e);
 }
 
 int catalog_roles(struct catalog *c, const uint8_t id[EVENT_ID_BYTES],
@@ -214,7 +216,7 @@ int catalog_roles(struct catalog *c, const uint8_t id[EVENT_ID_BYTES],
     while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
         uint8_t where[EVENT_ID_BYTES];
         int role = sqlite3_column_int(s, 1);
-        get_id(s, 0, where);
+        catalog_get_id(s, 0, where);
         if (role > ROLE_UNSET && role < ROLE_COUNT)
             *(bytes_are_zero(where, EVENT_ID_BYTES) ? &installation : &of_tenant) |= 1U << role;
     }
@@ -232,14 +234,14 @@ int catalog_token(struct catalog *c, const uint8_t token[EVENT_ID_BYTES], struct
                   struct err *e)
 {
     LOCKED(c);
-    return find(c, QUERY_TOKEN, &BY_ID(token), 1, catalog_read_token, out, "token", e);
+    return catalog_look_up(c, QUERY_TOKEN, &BY_ID(token), 1, catalog_read_token, out, "token", e);
 }
 
 int catalog_vault(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], struct catalog_vault *out,
                   struct err *e)
 {
     LOCKED(c);
-    return find(c, QUERY_VAULT, &BY_ID(vault), 1, catalog_read_vault, out, "vault", e);
+    return catalog_look_up(c, QUERY_VAULT, &BY_ID(vault), 1, catalog_read_vault, out, "vault", e);
 }
 
 int catalog_writer(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES],
@@ -248,14 +250,14 @@ int catalog_writer(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES],
 {
     const struct catalog_value v[] = {BY_ID(machine), BY_ID(vault)};
     LOCKED(c);
-    return find(c, QUERY_WRITER, v, 2, read_id, writer_out, "writer", e);
+    return catalog_look_up(c, QUERY_WRITER, v, 2, read_id, writer_out, "writer", e);
 }
 
 int catalog_vault_of(struct catalog *c, const uint8_t machine[EVENT_ID_BYTES],
                      struct catalog_vault *out, struct err *e)
 {
     LOCKED(c);
-    return find(c, QUERY_VAULT_OF, &BY_ID(machine), 1, catalog_read_vault, out, "vault", e);
+    return catalog_look_up(c, QUERY_VAULT_OF, &BY_ID(machine), 1, catalog_read_vault, out, "vault", e);
 }
 
 int catalog_grant(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES],
@@ -264,7 +266,7 @@ int catalog_grant(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES],
 {
     const struct catalog_value v[] = {BY_ID(id), BY_ID(vault), BY_NUMBER(now_ns)};
     LOCKED(c);
-    return find(c, QUERY_GRANT, v, 3, catalog_read_grant, out, "grant", e);
+    return catalog_look_up(c, QUERY_GRANT, v, 3, catalog_read_grant, out, "grant", e);
 }
 
 static void read_long_text(sqlite3_stmt *row, void *out)
@@ -276,7 +278,7 @@ static void read_long_text(sqlite3_stmt *row, void *out)
 int catalog_policy(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], struct buf *out, struct err *e)
 {
     LOCKED(c);
-    int rc = find(c, QUERY_POLICY, &BY_ID(id), 1, read_long_text, out, "policy", e);
+    int rc = catalog_look_up(c, QUERY_POLICY, &BY_ID(id), 1, read_long_text, out, "policy", e);
     return rc ? rc : buf_check(out, "a policy", e);
 }
 
@@ -285,7 +287,7 @@ int catalog_request(struct catalog *c, const uint8_t request[EVENT_ID_BYTES],
 {
     struct catalog_request r = {0};
     LOCKED(c);
-    if (find(c, QUERY_REQUEST, &BY_ID(request), 1, catalog_read_request, &r, "request", e) ||
+    if (catalog_look_up(c, QUERY_REQUEST, &BY_ID(request), 1, catalog_read_request, &r, "request", e) ||
         catalog_read_approvals(c, &r, e))
         return -1;
     *out = r;
@@ -302,7 +304,7 @@ static void read_number(sqlite3_stmt *row, void *out)
 int catalog_witness(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], struct buf *out, struct err *e)
 {
     LOCKED(c);
-    int rc = find(c, QUERY_WITNESS, &BY_ID(id), 1, read_long_text, out, "witness", e);
+    int rc = catalog_look_up(c, QUERY_WITNESS, &BY_ID(id), 1, read_long_text, out, "witness", e);
     return rc ? rc : buf_check(out, "a key", e);
 }
 
@@ -312,12 +314,12 @@ int catalog_snapshot_entry(struct catalog *c, const uint8_t least[EVENT_ID_BYTES
 {
     const struct catalog_value v[] = {BY_ID(least), BY_ID(most), BY_NUMBER((int64_t)n)};
     LOCKED(c);
-    return find(c, QUERY_SNAPSHOT, v, 3, read_number, entry_out, "snapshot", e);
+    return catalog_look_up(c, QUERY_SNAPSHOT, v, 3, read_number, entry_out, "snapshot", e);
 }
 
 int catalog_newest_entry(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], uint64_t *entry_out,
                          struct err *e)
 {
     LOCKED(c);
-    return find(c, QUERY_NEWEST_SNAPSHOT, &BY_ID(vault), 1, read_number, entry_out, "snapshot", e);
+    return catalog_look_up(c, QUERY_NEWEST_SNAPSHOT, &BY_ID(vault), 1, read_number, entry_out, "snapshot", e);
 }

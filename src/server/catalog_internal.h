@@ -9,12 +9,12 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-#define CATALOG_VERSION     2          /* in user_version: count it up with any change of the schema or of a rule */
+#define CATALOG_VERSION     3          /* in user_version: count it up with any change of the schema or of a rule */
 #define CATALOG_APPLICATION 0x61627269 /* "abri", in application_id */
 extern const char *const catalog_schema[]; /* up to NULL */
 
 /* What an event does: the first statement decides whether it is taken, the others follow if it is. */
-#define CATALOG_STEPS 3
+#define CATALOG_STEPS 5
 extern const char *const catalog_rules[EVENT_KIND_COUNT][CATALOG_STEPS];
 extern const char catalog_seen_rule[];
 
@@ -37,18 +37,26 @@ enum catalog_query {
     QUERY_POLICY,
     QUERY_REQUEST,
     QUERY_APPROVALS,
+    QUERY_EARLIER,
+    QUERY_ALARM,
+    QUERY_STANDING,
+    QUERY_HELD,
+    QUERY_QUOTA,
+    QUERY_MONTHS,
     QUERY_NTH_TENANT, /* by row number; the same columns as the look-up */
     QUERY_NTH_IDENTITY,
     QUERY_NTH_TOKEN,
     QUERY_NTH_VAULT,
     QUERY_NTH_GRANT,
     QUERY_NTH_REQUEST,
+    QUERY_NTH_ALARM,
     QUERY_LIST_TENANT, /* row numbers */
     QUERY_LIST_IDENTITY,
     QUERY_LIST_TOKEN,
     QUERY_LIST_VAULT,
     QUERY_LIST_GRANT,
     QUERY_LIST_REQUEST,
+    QUERY_LIST_ALARM,
     QUERY_COUNT
 };
 extern const char *const catalog_queries[QUERY_COUNT];
@@ -90,7 +98,13 @@ MUST_CHECK int catalog_row(struct catalog *c, enum catalog_query q, const struct
                            int count, catalog_read *read, void *out, struct err *e);
 
 catalog_read catalog_read_tenant, catalog_read_identity, catalog_read_token, catalog_read_vault,
-    catalog_read_grant, catalog_read_request;
+    catalog_read_grant, catalog_read_request, catalog_read_alarm;
+/* Columns, for those functions. */
+void catalog_get_id(sqlite3_stmt *row, int i, uint8_t out[EVENT_ID_BYTES]);
+void catalog_get_text(sqlite3_stmt *row, int i, size_t max, char *out);
+/* As catalog_row; ERR_NOT_FOUND names `what`. */
+MUST_CHECK int catalog_look_up(struct catalog *c, enum catalog_query q, const struct catalog_value *v,
+                               int count, catalog_read *read, void *out, const char *what, struct err *e);
 /* The approvals of a request that was read. */
 MUST_CHECK int catalog_read_approvals(struct catalog *c, struct catalog_request *r, struct err *e);
 

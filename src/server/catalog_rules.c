@@ -27,6 +27,23 @@
 #define OF_A_TENANT    "(:type = 2 OR :tenant <> " NONE ")"              /* R3 */
 #define UNDER_WAY      "request = :request AND executed = 0 AND cancelled = 0"
 
+/* What a tenant's vaults hold is summed up as they change, for the month of the entry. */
+#define MONTH                                                                                      \
+    "CAST(strftime('%Y', :time / 1000000000, 'unixepoch') AS INTEGER) * 12"                        \
+    " + CAST(strftime('%m', :time / 1000000000, 'unixepoch') AS INTEGER) - 1"
+#define STORED_MAX "1125899906842624"
+#define SUM_UP(added, snapshots)                                                                   \
+    "INSERT INTO months (tenant, month, stored, peak, added, snapshots)"                           \
+    " SELECT t.n, " MONTH ", s.held, s.held, " added ", " snapshots " FROM vaults v"               \
+    " JOIN tenants t ON t.id = v.tenant JOIN (SELECT CAST(total(q.stored) AS INTEGER) AS held FROM vaults q"  \
+    " WHERE q.tenant = (SELECT tenant FROM vaults WHERE vault = :vault)) s WHERE v.vault = :vault"  \
+    " ON CONFLICT (tenant, month) DO UPDATE SET stored = excluded.stored, peak = max(peak, excluded.peak)," \
+    " added = added + min(excluded.added, 9223372036854775807 - added),"                           \
+    " snapshots = snapshots + excluded.snapshots"
+#define SAME_CAUSE                                                                                 \
+    "name = :name AND tenant = :tenant AND vault = :vault AND id = :id AND request = :request"
+#define QUOTA_OF "CASE WHEN :vault = " NONE " THEN :tenant ELSE :vault END"
+
 const char *const catalog_rules[EVENT_KIND_COUNT][CATALOG_STEPS] = {
     [EVENT_TENANT_CREATE] = {"INSERT INTO tenants (id, name, created, closed)"
                              " SELECT :tenant, :name, :time, 0 WHERE " ACTS
@@ -73,8 +90,8 @@ const char *const catalog_rules[EVENT_KIND_COUNT][CATALOG_STEPS] = {
                          " AND " NO("roles", "q.id = :id AND q.tenant = :tenant AND q.role = :role")},
     [EVENT_ROLE_TAKE] = {"DELETE FROM roles WHERE id = :id AND tenant = :tenant AND role = :role AND " ACTS},
 
-    [EVENT_VAULT_CREATE] = {"INSERT INTO vaults (vault, tenant, id, shared, created, snapshot, snapshots, bytes)"
-                            " SELECT :vault, :tenant, :id, :shared, :time, 0, 0, 0 WHERE " ACTS
+    [EVENT_VAULT_CREATE] = {"INSERT INTO vaults (vault, tenant, id, shared, created, snapshot, snapshots,"
+                            " bytes, stored, living) SELECT :vault, :tenant, :id, :shared, :time, 0, 0, 0, 0, 0 WHERE " ACTS
                             " AND " OPEN(":tenant") " AND " MACHINE(":id", ":tenant")
                             " AND " NO("vaults", "q.vault = :vault") " AND " NO("tenants", "q.id = :vault")},
     [EVENT_VAULT_WRITER] = {"INSERT INTO writers (vault, writer, machine) SELECT :vault, :writer, :id"
@@ -89,17 +106,23 @@ const char *const catalog_rules[EVENT_KIND_COUNT][CATALOG_STEPS] = {
     [EVENT_GRANT_END] = {"UPDATE grants SET ended = :time WHERE grant_id = :grant AND ended = 0 AND " ACTS},
 
     [EVENT_SESSION_BEGIN] = {"SELECT 1 FROM writers WHERE vault = :vault AND writer = :writer"},
-    [EVENT_SNAPSHOT] = {"INSERT INTO snapshots (vault, sequence, entry, id)"
-                        " SELECT v.n, :sequence, :entry, substr(:snapshot, 1, 16) FROM vaults v"
-                        " WHERE v.vault = :vault"
-                        " AND " A("writers", "q.vault = :vault AND q.writer = :writer")
+    [EVENT_SNAPSHOT] = {"INSERT INTO snapshots (vault, sequence, entry, id, machine, received)"
+                        " SELECT v.n, :sequence, :entry, substr(:snapshot, 1, 16), i.n, :received FROM vaults v"
+                        " JOIN writers w ON w.vault = v.vault AND w.writer = :writer"
+                        " JOIN identities i ON i.id = w.machine WHERE v.vault = :vault"
                         " AND " NO("snapshots", "q.vault = v.n AND q.sequence = :sequence"),
                         /* the sum of what writers say must not overflow, whatever they say */
                         "UPDATE vaults SET snapshots = snapshots + 1,"
                         " bytes = bytes + min(:bytes, 9223372036854775807 - bytes),"
+                        " living = living + 1, stored = CASE :stored WHEN 0 THEN stored"
+                        " ELSE min(:stored, " STORED_MAX ") END,"
                         " snapshot = max(snapshot, :received) WHERE vault = :vault",
                         "UPDATE identities SET snapshot = max(snapshot, :received), seen = :time WHERE id ="
-                        " (SELECT machine FROM writers WHERE vault = :vault AND writer = :writer)"},
+                        " (SELECT machine FROM writers WHERE vault = :vault AND writer = :writer)",
+                        SUM_UP(":bytes", "1"),
+                        "INSERT OR IGNORE INTO protected (tenant, month, machine) SELECT t.n, " MONTH ", i.n"
+                        " FROM writers w JOIN identities i ON i.id = w.machine JOIN vaults v ON v.vault = w.vault"
+                        " JOIN tenants t ON t.id = v.tenant WHERE w.vault = :vault AND w.writer = :writer"},
     [EVENT_READ] = {"SELECT 1 FROM vaults WHERE vault = :vault"},
 
     [EVENT_POLICY_SET] = {"INSERT INTO policies (id, policy)"
@@ -121,10 +144,39 @@ const char *const catalog_rules[EVENT_KIND_COUNT][CATALOG_STEPS] = {
     [EVENT_REQUEST_SIGN] = {"UPDATE requests SET signed = :time WHERE " UNDER_WAY " AND signed = 0 AND " ACTS},
     [EVENT_REQUEST_CANCEL] = {"UPDATE requests SET cancelled = :time WHERE " UNDER_WAY " AND " ACTS},
     [EVENT_REQUEST_EXECUTE] = {"UPDATE requests SET executed = :time WHERE " UNDER_WAY " AND " ACTS},
+
+    [EVENT_ALARM] = {"INSERT INTO alarms (entry, name, tenant, vault, id, request, text, since, last, count,"
+                     " closed, closed_by, reason, over) VALUES (:entry, :name, :tenant, :vault, :id, :request,"
+                     " :text, :time, :time, 1, 0, " NONE ", '', 0)"
+                     " ON CONFLICT (name, tenant, vault, id, request) WHERE closed = 0 DO UPDATE SET"
+                     " count = count + 1, last = excluded.last, text = excluded.text"},
+    /* By somebody what is open; by the server all whose cause was there. */
+    [EVENT_ALARM_CLOSE] = {"UPDATE alarms SET over = CASE WHEN :by = " NONE " THEN :time ELSE 0 END,"
+                           " closed_by = CASE closed WHEN 0 THEN :by ELSE closed_by END,"
+                           " reason = CASE closed WHEN 0 THEN :text ELSE reason END,"
+                           " closed = CASE closed WHEN 0 THEN :time ELSE closed END"
+                           " WHERE " SAME_CAUSE " AND over = 0 AND (:by = " NONE " OR closed = 0) AND " ACTS},
+
+    [EVENT_USAGE] = {"UPDATE vaults SET stored = min(:stored, " STORED_MAX "), living = :count"
+                     " WHERE vault = :vault AND tenant = :tenant",
+                     SUM_UP("0", "0")},
+    [EVENT_QUOTA_SET] = {"INSERT INTO quotas (id, bytes, count, enforced, by, text)"
+                         " SELECT " QUOTA_OF ", :bytes, :count, 0, " NONE ", '' WHERE " ACTS " AND ("
+                         A("tenants", "q.id = :tenant") " OR " A("vaults", "q.vault = :vault") ")"
+                         " ON CONFLICT (id) DO UPDATE SET bytes = excluded.bytes, count = excluded.count"},
+    /* A named person decides it: never the server. */
+    [EVENT_QUOTA_ENFORCE] = {"INSERT INTO quotas (id, bytes, count, enforced, by, text)"
+                             " SELECT :tenant, 0, 0, :time, :by, :text WHERE " LIVING(":by")
+                             " AND " OPEN(":tenant") " AND " NO("quotas", "q.id = :tenant AND q.enforced <> 0")
+                             " ON CONFLICT (id) DO UPDATE SET enforced = excluded.enforced, by = excluded.by,"
+                             " text = excluded.text"},
+    [EVENT_QUOTA_RELAX] = {"UPDATE quotas SET enforced = 0, by = " NONE ", text = ''"
+                           " WHERE id = :tenant AND enforced <> 0 AND " ACTS},
 };
 
 _Static_assert(CATALOG_APPROVALS_MAX == 8 && IDENTITY_MACHINE == 1 && IDENTITY_PERSON == 2,
                "numbers that the statements name");
+_Static_assert(CATALOG_STORED_MAX == UINT64_C(1125899906842624), "STORED_MAX");
 
 /* Machines' own reports say who it was in `id`, where `by` is the server. */
 const char catalog_seen_rule[] =

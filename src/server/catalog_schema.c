@@ -40,15 +40,37 @@ const char *const catalog_schema[] = {
     "CREATE TABLE vaults (n INTEGER PRIMARY KEY, " ID("vault") " UNIQUE, " ID("tenant") ", " ID("id") ", "
     FLAG("shared") ", " TIME("created") ", " TIME("snapshot") ","
     " snapshots INTEGER NOT NULL CHECK (snapshots >= 0),"
-    " bytes INTEGER NOT NULL CHECK (bytes >= 0)) STRICT",
+    " bytes INTEGER NOT NULL CHECK (bytes >= 0),"
+    " stored INTEGER NOT NULL CHECK (stored >= 0), living INTEGER NOT NULL CHECK (living >= 0)) STRICT",
+    "CREATE INDEX vaults_tenant ON vaults (tenant, stored, living)",
     "CREATE TABLE writers (n INTEGER PRIMARY KEY, " ID("vault") ", " ID("writer") ", " ID("machine") ","
     " UNIQUE (vault, writer)) STRICT",
     "CREATE INDEX writers_machine ON writers (machine, n)",
     /* Which ones were counted: an entry that was repeated after a crash counts once. */
     "CREATE TABLE snapshots (vault INTEGER NOT NULL, sequence INTEGER NOT NULL,"
-    " entry INTEGER NOT NULL, " ID("id") ","
+    " entry INTEGER NOT NULL, " ID("id") ", machine INTEGER NOT NULL, " TIME("received") ","
     " PRIMARY KEY (vault, sequence)) STRICT, WITHOUT ROWID",
     "CREATE INDEX snapshots_id ON snapshots (id, entry)",
+    "CREATE INDEX snapshots_machine ON snapshots (machine, received)",
+
+    /* What a tenant had in a month (12 * year + month - 1): bytes at the last entry of it, and at most. */
+    "CREATE TABLE months (tenant INTEGER NOT NULL, month INTEGER NOT NULL,"
+    " stored INTEGER NOT NULL CHECK (stored >= 0), peak INTEGER NOT NULL CHECK (peak >= 0),"
+    " added INTEGER NOT NULL CHECK (added >= 0), snapshots INTEGER NOT NULL CHECK (snapshots >= 0),"
+    " PRIMARY KEY (tenant, month)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE protected (tenant INTEGER NOT NULL, month INTEGER NOT NULL, machine INTEGER NOT NULL,"
+    " PRIMARY KEY (tenant, month, machine)) STRICT, WITHOUT ROWID",
+    "CREATE TABLE quotas (" ID("id") " PRIMARY KEY, bytes INTEGER NOT NULL CHECK (bytes >= 0),"
+    " count INTEGER NOT NULL CHECK (count >= 0), " TIME("enforced") ", " ID("by") ", text TEXT NOT NULL)"
+    " STRICT, WITHOUT ROWID",
+
+    /* `closed`: by somebody, or with its cause; `over`: the cause is gone. */
+    "CREATE TABLE alarms (n INTEGER PRIMARY KEY, entry INTEGER NOT NULL UNIQUE, name TEXT NOT NULL, "
+    ID("tenant") ", " ID("vault") ", " ID("id") ", " ID("request") ", text TEXT NOT NULL, " TIME("since") ", "
+    TIME("last") ", count INTEGER NOT NULL CHECK (count > 0), " TIME("closed") ", " ID("closed_by") ","
+    " reason TEXT NOT NULL, " TIME("over") ") STRICT",
+    "CREATE UNIQUE INDEX alarms_open ON alarms (name, tenant, vault, id, request) WHERE closed = 0",
+    "CREATE INDEX alarms_standing ON alarms (name, tenant, vault, id, request) WHERE over = 0",
 
     "CREATE TABLE grants (n INTEGER PRIMARY KEY, " ID("grant_id") " UNIQUE, " ID("vault") ", " ID("id") ", "
     ID("by") ", " TIME("created") ", " TIME("until") ", " TIME("ended") ", text TEXT NOT NULL) STRICT",
@@ -73,12 +95,15 @@ const char *const catalog_schema[] = {
     "SELECT token, tenant, id, vault, by, type, role, restore, shared, name, created, until, used," \
     " cancelled, used_by FROM tokens"
 #define VAULT                                                                                      \
-    "SELECT v.vault, v.tenant, v.id, v.shared, v.created, v.snapshot, v.snapshots, v.bytes"        \
-    " FROM vaults v"
+    "SELECT v.vault, v.tenant, v.id, v.shared, v.created, v.snapshot, v.snapshots, v.bytes,"       \
+    " v.stored, v.living FROM vaults v"
 #define GRANT   "SELECT grant_id, vault, id, by, created, until, ended, text FROM grants"
 #define REQUEST                                                                                    \
     "SELECT request, by, tenant, vault, kind, text, created, cancelled, executed, signed"          \
     " FROM requests"
+#define ALARM                                                                                      \
+    "SELECT entry, name, tenant, vault, id, request, text, since, last, count, closed, closed_by," \
+    " reason, over FROM alarms"
 #define LIVING " AND EXISTS (SELECT 1 FROM identities i WHERE i.id = ?1 AND i.revoked = 0)"
 #define ALL_OR(condition) " WHERE ?1 IS NULL OR " condition
 #define OF_VAULT_OF_TENANT "vault IN (SELECT vault FROM vaults WHERE tenant = ?1)"
@@ -105,12 +130,23 @@ const char *const catalog_queries[QUERY_COUNT] = {
     [QUERY_POLICY] = "SELECT policy FROM policies WHERE id = ?1",
     [QUERY_REQUEST] = REQUEST " WHERE request = ?1",
     [QUERY_APPROVALS] = "SELECT by, role, time FROM approvals WHERE request = ?1 ORDER BY n",
+    [QUERY_EARLIER] = "SELECT received FROM snapshots WHERE machine = (SELECT n FROM identities WHERE id = ?1)"
+                      " AND received <= ?2 ORDER BY received DESC LIMIT 1 OFFSET ?3",
+    [QUERY_ALARM] = ALARM " WHERE entry = ?1",
+    [QUERY_STANDING] = ALARM " WHERE name = ?1 AND tenant = ?2 AND vault = ?3 AND id = ?4 AND request = ?5"
+                             " AND over = 0 ORDER BY n DESC LIMIT 1",
+    [QUERY_HELD] = "SELECT CAST(total(stored) AS INTEGER), total(living), count(*) FROM vaults WHERE tenant = ?1",
+    [QUERY_QUOTA] = "SELECT bytes, count, enforced, by, text FROM quotas WHERE id = ?1",
+    [QUERY_MONTHS] = "SELECT m.month, m.stored, m.peak, m.added, m.snapshots, (SELECT count(*) FROM protected p"
+                     " WHERE p.tenant = m.tenant AND p.month = m.month) FROM months m"
+                     " JOIN tenants t ON t.n = m.tenant WHERE t.id = ?1 AND m.month <= ?2 ORDER BY m.month DESC",
     [QUERY_NTH_TENANT] = TENANT " WHERE n = ?1",
     [QUERY_NTH_IDENTITY] = IDENTITY " WHERE n = ?1",
     [QUERY_NTH_TOKEN] = TOKEN " WHERE n = ?1",
     [QUERY_NTH_VAULT] = VAULT " WHERE n = ?1",
     [QUERY_NTH_GRANT] = GRANT " WHERE n = ?1",
     [QUERY_NTH_REQUEST] = REQUEST " WHERE n = ?1",
+    [QUERY_NTH_ALARM] = ALARM " WHERE n = ?1",
     [QUERY_LIST_TENANT] = "SELECT n FROM tenants" ALL_OR("id = ?1") " ORDER BY n",
     [QUERY_LIST_IDENTITY] = "SELECT n FROM identities" ALL_OR("tenant = ?1") " ORDER BY n",
     [QUERY_LIST_TOKEN] = "SELECT n FROM tokens" ALL_OR("tenant = ?1") " ORDER BY n",
@@ -118,4 +154,5 @@ const char *const catalog_queries[QUERY_COUNT] = {
     [QUERY_LIST_GRANT] = "SELECT n FROM grants" ALL_OR(OF_VAULT_OF_TENANT) " ORDER BY n",
     [QUERY_LIST_REQUEST] = "SELECT n FROM requests" ALL_OR("tenant = ?1 OR " OF_VAULT_OF_TENANT)
                            " ORDER BY executed + cancelled > 0, n",
+    [QUERY_LIST_ALARM] = "SELECT n FROM alarms" ALL_OR("tenant = ?1") " ORDER BY closed > 0, n",
 };

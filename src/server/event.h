@@ -46,7 +46,7 @@ enum event_kind {
     EVENT_GRANT_CREATE,      /* grant, vault, id: who may read, until, text: why */
     EVENT_GRANT_END,         /* grant, text: why */
     EVENT_SESSION_BEGIN,     /* vault, session, writer, id */
-    EVENT_SNAPSHOT,          /* vault, snapshot, writer, session, sequence, received, id, bytes (added), files, text: machine's name */
+    EVENT_SNAPSHOT,          /* vault, snapshot, writer, session, sequence, received, id, bytes (added), files, stored: bytes of the vault's packs, text: machine's name */
     EVENT_READ,              /* vault, id, grant, bytes, count: what was read since the last such entry */
     EVENT_REFUSAL,           /* id (zeros: nobody), text: call and reason, count: how many like it */
     EVENT_POLICY_SET,        /* tenant or vault, policy: JSON text */
@@ -61,7 +61,12 @@ enum event_kind {
     EVENT_PROTECT,           /* vault, snapshot, sequence, name: "lock", "hold" or "release", until, text */
     EVENT_CLOCK,             /* name: "suspect" or "confirmed", text */
     EVENT_SCRUB,             /* vault, count: packs read, bytes, text: damage, or "" */
-    EVENT_ALARM,             /* name: which, tenant, vault, id, text */
+    EVENT_ALARM,             /* name: which, tenant, vault, id, request: whom it is about, text. Open from then on */
+    EVENT_ALARM_CLOSE,       /* the same; text: why. By somebody: it is known; by the server: its cause is gone */
+    EVENT_USAGE,             /* tenant, vault, stored: bytes of its packs, count: snapshots that live */
+    EVENT_QUOTA_SET,         /* tenant or vault, bytes, count: machines of a tenant, snapshots of a vault; 0: no limit */
+    EVENT_QUOTA_ENFORCE,     /* tenant, text: why. Above its bytes nothing more is taken */
+    EVENT_QUOTA_RELAX,       /* tenant, text: why. It only alarms again */
     EVENT_KIND_COUNT
 };
 
@@ -94,7 +99,7 @@ struct event {
     enum role role;
     bool restore, shared;
     int64_t until_ns, received_ns;
-    uint64_t sequence, bytes, files, count;
+    uint64_t sequence, bytes, files, count, stored;
     const char *name, *text, *policy; /* NULL: none */
     void *json; /* what the texts are borrowed from; the decoder's */
 };

@@ -41,6 +41,7 @@ enum field {
     F_SESSION,
     F_SHARED,
     F_SNAPSHOT,
+    F_STORED,
     F_TENANT,
     F_TEXT,
     F_TIME,

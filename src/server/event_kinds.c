@@ -26,6 +26,7 @@ const struct event_field event_fields[FIELD_LIMIT] = {
     FIELD(F_SESSION, "session", FIELD_ID, session),
     FIELD(F_SHARED, "shared", FIELD_FLAG, shared),
     FIELD(F_SNAPSHOT, "snapshot", FIELD_HASH, snapshot),
+    FIELD(F_STORED, "stored", FIELD_COUNT, stored),
     FIELD(F_TENANT, "tenant", FIELD_ID, tenant),
     FIELD(F_TEXT, "text", FIELD_TEXT, text),
     FIELD(F_TIME, "time", FIELD_TIME, time_ns),
@@ -61,7 +62,7 @@ const struct event_kind_row event_kinds[EVENT_KIND_COUNT] = {
     [EVENT_SESSION_BEGIN] = {"session.begin", B(VAULT) | B(SESSION) | B(WRITER), B(ID), 0},
     [EVENT_SNAPSHOT] = {"snapshot",
                         B(VAULT) | B(SNAPSHOT) | B(WRITER) | B(SESSION) | B(SEQUENCE) | B(RECEIVED),
-                        B(ID) | B(BYTES) | B(FILES) | B(TEXT), 0},
+                        B(ID) | B(BYTES) | B(FILES) | B(STORED) | B(TEXT), 0},
     [EVENT_READ] = {"read", B(VAULT) | B(ID), B(GRANT) | B(BYTES) | B(COUNT), 0},
     [EVENT_REFUSAL] = {"refusal", B(TEXT), B(ID) | B(COUNT), 0},
     [EVENT_POLICY_SET] = {"policy.set", B(POLICY), 0, B(TENANT) | B(VAULT)},
@@ -76,7 +77,12 @@ const struct event_kind_row event_kinds[EVENT_KIND_COUNT] = {
     [EVENT_PROTECT] = {"protect", B(VAULT) | B(SNAPSHOT) | B(SEQUENCE) | B(NAME), B(UNTIL) | B(TEXT), 0},
     [EVENT_CLOCK] = {"clock", B(NAME), B(TEXT), 0},
     [EVENT_SCRUB] = {"scrub", B(VAULT), B(COUNT) | B(BYTES) | B(TEXT), 0},
-    [EVENT_ALARM] = {"alarm", B(NAME), B(TENANT) | B(VAULT) | B(ID) | B(TEXT), 0},
+    [EVENT_ALARM] = {"alarm", B(NAME), B(TENANT) | B(VAULT) | B(ID) | B(REQUEST) | B(TEXT), 0},
+    [EVENT_ALARM_CLOSE] = {"alarm.close", B(NAME), B(TENANT) | B(VAULT) | B(ID) | B(REQUEST) | B(TEXT), 0},
+    [EVENT_USAGE] = {"usage", B(TENANT) | B(VAULT), B(STORED) | B(COUNT), 0},
+    [EVENT_QUOTA_SET] = {"quota.set", 0, B(BYTES) | B(COUNT) | B(TEXT), B(TENANT) | B(VAULT)},
+    [EVENT_QUOTA_ENFORCE] = {"quota.enforce", B(TENANT) | B(TEXT), 0, 0},
+    [EVENT_QUOTA_RELAX] = {"quota.relax", B(TENANT), B(TEXT), 0},
 };
 
 const char *event_kind_name(enum event_kind k)

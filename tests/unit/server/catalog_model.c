@@ -17,6 +17,19 @@ struct counted {
     uint8_t vault[16];
     uint64_t sequence;
 };
+struct quota {
+    uint8_t id[16];
+    struct catalog_quota q;
+};
+struct month {
+    uint8_t tenant[16];
+    struct catalog_month m;
+    uint8_t machines[64][16];
+};
+struct received {
+    uint8_t machine[16];
+    int64_t ns;
+};
 struct policy {
     uint8_t id[16];
     const char *text;
@@ -44,6 +57,11 @@ struct model {
     TABLE(policy, policies);
     TABLE(certificate, certificates);
     TABLE(witness, witnesses);
+    TABLE(catalog_alarm, alarms);
+    TABLE(quota, quotas);
+    TABLE(month, months);
+    TABLE(received, received);
+    uint64_t entries;
 };
 
 struct model *model_new(void)
@@ -85,6 +103,8 @@ FIND(catalog_request, requests, request, request_of)
 FIND(certificate, certificates, serial, certificate_of)
 FIND(witness, witnesses, id, witness_of)
 FIND(policy, policies, id, policy_of)
+FIND(quota, quotas, id, quota_of)
+FIND(month, months, tenant, month_of)
 
 static bool open_tenant(struct model *m, const uint8_t *id)
 {
@@ -343,6 +363,141 @@ static bool grant_end(struct model *m, const struct event *ev)
     return true;
 }
 
+/* All of the small world happens in January 1970. */
+static struct month *sum_up(struct model *m, const uint8_t *tenant)
+{
+    struct month *n = month_of(m, tenant);
+    if (!n)
+        n = &m->months[m->months_count++];
+    memcpy(n->tenant, tenant, 16);
+    n->m.month = 12 * 1970;
+    n->m.stored = 0;
+    for (size_t i = 0; i < m->vaults_count; i++)
+        if (same(m->vaults[i].tenant, tenant))
+            n->m.stored += m->vaults[i].stored;
+    if (n->m.stored > n->m.peak)
+        n->m.peak = n->m.stored;
+    return n;
+}
+
+static uint64_t most(uint64_t stored)
+{
+    return stored > CATALOG_STORED_MAX ? CATALOG_STORED_MAX : stored;
+}
+
+static void count_month(struct model *m, const uint8_t *tenant, const uint8_t *machine, uint64_t bytes)
+{
+    struct month *n = sum_up(m, tenant);
+    n->m.snapshots++;
+    n->m.added = n->m.added + bytes > INT64_MAX ? INT64_MAX : n->m.added + bytes;
+    for (uint64_t i = 0; i < n->m.machines; i++)
+        if (same(n->machines[i], machine))
+            return;
+    memcpy(n->machines[n->m.machines++], machine, 16);
+}
+
+static bool usage(struct model *m, const struct event *ev)
+{
+    struct catalog_vault *v = vault_of(m, ev->vault);
+    if (!v || !same(v->tenant, ev->tenant))
+        return false;
+    v->stored = most(ev->stored);
+    v->living = ev->count;
+    (void)sum_up(m, v->tenant);
+    return true;
+}
+
+static struct quota *quota_new(struct model *m, const uint8_t *id)
+{
+    struct quota *q = quota_of(m, id);
+    if (!q)
+        q = &m->quotas[m->quotas_count++];
+    memcpy(q->id, id, 16);
+    return q;
+}
+
+static bool quota_set(struct model *m, const struct event *ev)
+{
+    const uint8_t *id = none(ev->vault) ? ev->tenant : ev->vault;
+    if (!acts(m, ev) || (none(ev->vault) ? !tenant_of(m, id) : !vault_of(m, id)))
+        return false;
+    struct quota *q = quota_new(m, id);
+    q->q.bytes = ev->bytes;
+    q->q.count = ev->count;
+    return true;
+}
+
+static bool quota_enforce(struct model *m, const struct event *ev)
+{
+    const struct quota *there = quota_of(m, ev->tenant);
+    if (none(ev->by) || !living(m, ev->by) || !open_tenant(m, ev->tenant) || (there && there->q.enforced_ns))
+        return false;
+    struct quota *q = quota_new(m, ev->tenant);
+    q->q.enforced_ns = ev->time_ns;
+    memcpy(q->q.by, ev->by, 16);
+    copy_text(q->q.text, sizeof q->q.text, ev->text);
+    return true;
+}
+
+static bool quota_relax(struct model *m, const struct event *ev)
+{
+    struct quota *q = quota_of(m, ev->tenant);
+    if (!acts(m, ev) || !q || !q->q.enforced_ns)
+        return false;
+    q->q.enforced_ns = 0;
+    memset(q->q.by, 0, 16);
+    q->q.text[0] = '\0';
+    return true;
+}
+
+static bool same_cause(const struct catalog_alarm *a, const struct event *ev)
+{
+    return strcmp(a->name, ev->name) == 0 && same(a->tenant, ev->tenant) && same(a->vault, ev->vault) &&
+           same(a->id, ev->id) && same(a->request, ev->request);
+}
+
+static bool alarm_begins(struct model *m, const struct event *ev)
+{
+    struct catalog_alarm *new = NULL;
+    for (size_t i = 0; i < m->alarms_count; i++)
+        if (same_cause(&m->alarms[i], ev) && !m->alarms[i].closed_ns)
+            new = &m->alarms[i];
+    if (!new) {
+        new = &m->alarms[m->alarms_count++];
+        new->entry = m->entries;
+        new->since_ns = ev->time_ns;
+        copy_text(new->name, sizeof new->name, ev->name);
+        COPY(tenant);
+        COPY(vault);
+        COPY(id);
+        COPY(request);
+    }
+    copy_text(new->text, sizeof new->text, ev->text);
+    new->last_ns = ev->time_ns;
+    new->count++;
+    return true;
+}
+
+static bool alarm_close(struct model *m, const struct event *ev)
+{
+    bool some = false;
+    for (size_t i = 0; acts(m, ev) && i < m->alarms_count; i++) {
+        struct catalog_alarm *a = &m->alarms[i];
+        bool person = !none(ev->by), open = a->closed_ns == 0;
+        if (!same_cause(a, ev) || a->over_ns || (person && !open))
+            continue;
+        some = true;
+        if (open) {
+            a->closed_ns = ev->time_ns;
+            memcpy(a->closed_by, ev->by, 16);
+            copy_text(a->reason, sizeof a->reason, ev->text);
+        }
+        if (!person)
+            a->over_ns = ev->time_ns;
+    }
+    return some;
+}
+
 static bool snapshot(struct model *m, const struct event *ev)
 {
     const struct writer *w = writer_of(m, ev->vault, ev->writer);
@@ -356,13 +511,19 @@ static bool snapshot(struct model *m, const struct event *ev)
     new->sequence = ev->sequence;
     struct catalog_vault *v = vault_of(m, ev->vault);
     struct catalog_identity *i = identity_of(m, w->machine);
+    struct received *r = &m->received[m->received_count++];
+    memcpy(r->machine, w->machine, 16);
+    r->ns = ev->received_ns;
     v->snapshots++;
+    v->living++;
+    v->stored = ev->stored ? most(ev->stored) : v->stored;
     v->bytes = v->bytes + ev->bytes > INT64_MAX ? INT64_MAX : v->bytes + ev->bytes;
     if (ev->received_ns > v->snapshot_ns)
         v->snapshot_ns = ev->received_ns;
     if (ev->received_ns > i->snapshot_ns)
         i->snapshot_ns = ev->received_ns;
     i->seen_ns = ev->time_ns;
+    count_month(m, v->tenant, w->machine, ev->bytes);
     return true;
 }
 
@@ -444,6 +605,12 @@ static bool take(struct model *m, const struct event *ev)
     case EVENT_REQUEST_SIGN:
     case EVENT_REQUEST_CANCEL:
     case EVENT_REQUEST_EXECUTE: return request_step(m, ev);
+    case EVENT_ALARM: return alarm_begins(m, ev);
+    case EVENT_ALARM_CLOSE: return alarm_close(m, ev);
+    case EVENT_USAGE: return usage(m, ev);
+    case EVENT_QUOTA_SET: return quota_set(m, ev);
+    case EVENT_QUOTA_ENFORCE: return quota_enforce(m, ev);
+    case EVENT_QUOTA_RELAX: return quota_relax(m, ev);
     default: return true;
     }
 }
@@ -451,7 +618,9 @@ static bool take(struct model *m, const struct event *ev)
 bool model_apply(struct model *m, const struct event *ev)
 {
     bool reports = ev->kind == EVENT_SESSION_BEGIN || ev->kind == EVENT_SNAPSHOT || ev->kind == EVENT_READ;
-    if (!take(m, ev))
+    bool took = take(m, ev);
+    m->entries++;
+    if (!took)
         return false;
     struct catalog_identity *who = identity_of(m, none(ev->by) && reports ? ev->id : ev->by);
     if (who)
@@ -485,6 +654,62 @@ static void list(struct model *m, const uint8_t *tenant, struct buf *out)
             if (request_is_of(m, &m->requests[i], tenant) &&
                 (m->requests[i].executed_ns || m->requests[i].cancelled_ns) == ended)
                 print_request(out, &m->requests[i]);
+    for (int closed = 0; closed < 2; closed++)
+        for (size_t i = 0; i < m->alarms_count; i++)
+            if ((!tenant || same(m->alarms[i].tenant, tenant)) && (m->alarms[i].closed_ns != 0) == closed)
+                print_alarm(out, &m->alarms[i]);
+}
+
+static void ask_alarm(struct model *m, const struct question *q, struct buf *out)
+{
+    const struct catalog_alarm *found = NULL;
+    for (size_t i = 0; i < m->alarms_count; i++) {
+        const struct catalog_alarm *a = &m->alarms[i];
+        const struct event about = question_cause(q);
+        if (q->what == ASK_ALARM ? a->entry == (uint64_t)q->now : same_cause(a, &about) && !a->over_ns)
+            found = a;
+    }
+    if (found)
+        print_alarm(out, found);
+}
+
+static void ask_held(struct model *m, const uint8_t *tenant, struct buf *out)
+{
+    struct catalog_held h = {0};
+    for (size_t i = 0; i < m->vaults_count; i++)
+        if (same(m->vaults[i].tenant, tenant)) {
+            h.stored += m->vaults[i].stored;
+            h.living += m->vaults[i].living;
+            h.vaults++;
+        }
+    print_held(out, &h);
+}
+
+static int newer(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+    return *x < *y ? 1 : *x > *y ? -1 : 0;
+}
+
+static void ask_earlier(struct model *m, const struct question *q, struct buf *out)
+{
+    int64_t at[MANY * 8];
+    size_t n = 0;
+    for (size_t i = 0; i < m->received_count; i++)
+        if (same(m->received[i].machine, q->a) && m->received[i].ns <= q->now)
+            at[n++] = m->received[i].ns;
+    qsort(at, n, sizeof *at, newer);
+    if (n > 2)
+        print_time(out, at[2]);
+}
+
+static void ask_months(struct model *m, const uint8_t *tenant, struct buf *out)
+{
+    const struct month *n = month_of(m, tenant);
+    struct catalog_month none_yet = {.month = 12 * 1970}, next = {.month = 12 * 1970 + 1};
+    print_month(out, n ? &n->m : &none_yet);
+    next.stored = next.peak = n ? n->m.stored : 0;
+    print_month(out, &next);
 }
 
 static void ask_roles(struct model *m, const uint8_t *id, const uint8_t *tenant, struct buf *out)
@@ -552,6 +777,12 @@ static void ask(void *who, const struct question *q, struct buf *out)
     case ASK_POLICY: if ((p = policy_of(m, q->a))) print_text(out, p->text); break;
     case ASK_WITNESS: if ((w = witness_of(m, q->a))) print_text(out, w->text); break;
     case ASK_REQUEST: if (request_of(m, q->a)) print_request(out, request_of(m, q->a)); break;
+    case ASK_ALARM:
+    case ASK_STANDING: ask_alarm(m, q, out); break;
+    case ASK_HELD: ask_held(m, q->a, out); break;
+    case ASK_QUOTA: if (quota_of(m, q->a)) print_quota(out, &quota_of(m, q->a)->q); break;
+    case ASK_MONTHS: ask_months(m, q->a, out); break;
+    case ASK_EARLIER: ask_earlier(m, q, out); break;
     case ASK_LIST: list(m, q->listed, out); break;
     }
 }

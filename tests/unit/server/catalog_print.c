@@ -82,7 +82,8 @@ void print_vault(struct buf *out, const struct catalog_vault *v)
     print_id(out, v->vault);
     print_id(out, v->tenant);
     print_id(out, v->id);
-    NUMBERS(v->shared, v->created_ns, v->snapshot_ns, (int64_t)v->snapshots, (int64_t)v->bytes);
+    NUMBERS(v->shared, v->created_ns, v->snapshot_ns, (int64_t)v->snapshots, (int64_t)v->bytes,
+            (int64_t)v->stored, (int64_t)v->living);
     put(out, "\n");
 }
 
@@ -111,6 +112,52 @@ void print_request(struct buf *out, const struct catalog_request *r)
     }
     put(out, " %s", r->kind);
     print_text(out, r->text);
+}
+
+void print_alarm(struct buf *out, const struct catalog_alarm *a)
+{
+    put(out, " alarm");
+    print_id(out, a->tenant);
+    print_id(out, a->vault);
+    print_id(out, a->id);
+    print_id(out, a->request);
+    print_id(out, a->closed_by);
+    NUMBERS((int64_t)a->entry, a->since_ns, a->last_ns, (int64_t)a->count, a->closed_ns, a->over_ns);
+    put(out, " %s '%s'", a->name, a->text);
+    print_text(out, a->reason);
+}
+
+void print_held(struct buf *out, const struct catalog_held *h)
+{
+    NUMBERS((int64_t)h->stored, (int64_t)h->living, (int64_t)h->vaults);
+    put(out, " held\n");
+}
+
+void print_quota(struct buf *out, const struct catalog_quota *q)
+{
+    NUMBERS((int64_t)q->bytes, (int64_t)q->count, q->enforced_ns);
+    print_id(out, q->by);
+    print_text(out, q->text);
+}
+
+void print_month(struct buf *out, const struct catalog_month *m)
+{
+    NUMBERS(m->month, (int64_t)m->stored, (int64_t)m->peak, (int64_t)m->added, (int64_t)m->snapshots,
+            (int64_t)m->machines);
+    put(out, " month\n");
+}
+
+void print_time(struct buf *out, int64_t ns)
+{
+    NUMBERS(ns);
+    put(out, " earlier\n");
+}
+
+struct event question_cause(const struct question *q)
+{
+    struct event about = {.kind = EVENT_ALARM, .name = q->name};
+    memcpy(about.tenant, q->a, 16);
+    return about;
 }
 
 /* ---- questions ---------------------------------------------------------------------------------- */
@@ -156,7 +203,18 @@ void ask_all(ask_one *ask, void *who, int64_t now, struct buf *out)
     one(&s, &(struct question){.what = ASK_LIST, .listed = zeros});
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         one(&s, &(struct question){.what = ASK_NAMED, .name = names[i]});
+    for (int64_t entry = 0; entry < 500; entry += 7)
+        one(&s, &(struct question){.what = ASK_ALARM, .now = entry});
+    for (size_t i = 0; i < 2; i++)
+        one(&s, &(struct question){.what = ASK_STANDING, .name = names[i]});
     for (unsigned n = 0; n < WORLD_IDS; n++) {
+        for (size_t i = 0; i < 2; i++)
+            about_one(&s, n, TENANT, (struct question){.what = ASK_STANDING, .name = names[i]});
+        about_one(&s, n, TENANT, (struct question){.what = ASK_HELD});
+        about_one(&s, n, TENANT, (struct question){.what = ASK_QUOTA});
+        about_one(&s, n, VAULT, (struct question){.what = ASK_QUOTA});
+        about_one(&s, n, TENANT, (struct question){.what = ASK_MONTHS});
+        about_one(&s, n, PEOPLE, (struct question){.what = ASK_EARLIER, .now = now});
         uint8_t tenant[16];
         world_id(TENANT, n, tenant);
         one(&s, &(struct question){.what = ASK_LIST, .listed = tenant});
@@ -192,6 +250,7 @@ EACH(token)
 EACH(vault)
 EACH(grant)
 EACH(request)
+EACH(alarm)
 
 static void list(struct catalog *c, const uint8_t *tenant, struct buf *out)
 {
@@ -201,6 +260,7 @@ static void list(struct catalog *c, const uint8_t *tenant, struct buf *out)
     assert_return_code(catalog_list_vault(c, tenant, each_vault, out, NULL), 0);
     assert_return_code(catalog_list_grant(c, tenant, each_grant, out, NULL), 0);
     assert_return_code(catalog_list_request(c, tenant, each_request, out, NULL), 0);
+    assert_return_code(catalog_list_alarm(c, tenant, each_alarm, out, NULL), 0);
 }
 
 /* 0 or not there, nothing else. */
@@ -209,6 +269,26 @@ static bool got(int rc, const struct err *e)
     if (rc)
         assert_int_equal(e->cls, ERR_NOT_FOUND);
     return rc == 0;
+}
+
+static void ask_months(struct catalog *c, const uint8_t *tenant, struct buf *out)
+{
+    struct catalog_month m[2];
+    size_t count = 0;
+    assert_return_code(catalog_months(c, tenant, 12 * 1970, 12 * 1970 + 1, m, &count, NULL), 0);
+    assert_int_equal(count, 2);
+    print_month(out, &m[0]);
+    print_month(out, &m[1]);
+}
+
+static void ask_alarm(struct catalog *c, const struct question *q, struct buf *out)
+{
+    static struct catalog_alarm a;
+    const struct event about = question_cause(q);
+    struct err e = ERR_INIT;
+    if (got(q->what == ASK_ALARM ? catalog_alarm(c, (uint64_t)q->now, &a, &e)
+                                 : catalog_standing_alarm(c, &about, &a, &e), &e))
+        print_alarm(out, &a);
 }
 
 static void ask(void *who, const struct question *q, struct buf *out)
@@ -222,6 +302,9 @@ static void ask(void *who, const struct question *q, struct buf *out)
         struct catalog_vault vault;
         struct catalog_grant grant;
         struct catalog_request request;
+        struct catalog_held held;
+        struct catalog_quota quota;
+        int64_t time;
         uint8_t id[16];
         unsigned roles[2];
     } *u = mem_zalloc(sizeof *u);
@@ -254,6 +337,12 @@ static void ask(void *who, const struct question *q, struct buf *out)
         }
         break;
     case ASK_REQUEST: if (got(catalog_request(c, q->a, &u->request, &e), &e)) print_request(out, &u->request); break;
+    case ASK_ALARM:
+    case ASK_STANDING: ask_alarm(c, q, out); break;
+    case ASK_HELD: if (got(catalog_held(c, q->a, &u->held, &e), &e)) print_held(out, &u->held); break;
+    case ASK_QUOTA: if (got(catalog_quota(c, q->a, &u->quota, &e), &e)) print_quota(out, &u->quota); break;
+    case ASK_MONTHS: ask_months(c, q->a, out); break;
+    case ASK_EARLIER: if (got(catalog_earlier_snapshot(c, q->a, q->now, 2, &u->time, &e), &e)) print_time(out, u->time); break;
     case ASK_LIST: list(c, q->listed, out); break;
     }
     mem_free(u);

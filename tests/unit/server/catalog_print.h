@@ -8,7 +8,8 @@
 struct question {
     enum {
         ASK_TENANT, ASK_NAMED, ASK_IDENTITY, ASK_ROLES, ASK_CERTIFICATE, ASK_TOKEN, ASK_VAULT, ASK_WRITER,
-        ASK_VAULT_OF, ASK_GRANT, ASK_POLICY, ASK_WITNESS, ASK_REQUEST, ASK_LIST
+        ASK_VAULT_OF, ASK_GRANT, ASK_POLICY, ASK_WITNESS, ASK_REQUEST, ASK_LIST, ASK_ALARM, ASK_STANDING, ASK_HELD,
+        ASK_QUOTA, ASK_MONTHS, ASK_EARLIER
     } what;
     uint8_t a[16], b[16];
     const char *name;
@@ -26,6 +27,13 @@ void print_identity(struct buf *out, const struct catalog_identity *i);
 void print_token(struct buf *out, const struct catalog_token *t);
 void print_vault(struct buf *out, const struct catalog_vault *v);
 void print_grant(struct buf *out, const struct catalog_grant *g);
+void print_alarm(struct buf *out, const struct catalog_alarm *a);
+void print_held(struct buf *out, const struct catalog_held *h);
+void print_quota(struct buf *out, const struct catalog_quota *q);
+void print_month(struct buf *out, const struct catalog_month *m);
+void print_time(struct buf *out, int64_t ns);
+/* What ASK_STANDING asks about: the name, the tenant `a`, and nobody else. */
+struct event question_cause(const struct question *q);
 void print_request(struct buf *out, const struct catalog_request *r);
 
 #endif

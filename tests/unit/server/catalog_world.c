@@ -51,7 +51,7 @@ static void fill(struct world_random *r, struct event *ev, enum field f)
     case FIELD_POLICY: *(const char **)m = names[world_random(r, 5)]; break;
     case FIELD_TIME: *(int64_t *)m = ev->time_ns + (int64_t)world_random(r, world_random(r, 2) ? 60 : 3000) - 5; break;
     case FIELD_COUNT:
-        *(uint64_t *)m = f == F_BYTES && world_random(r, 8) == 0 ? INT64_MAX : 1 + world_random(r, 12);
+        *(uint64_t *)m = (f == F_BYTES || f == F_STORED) && world_random(r, 8) == 0 ? INT64_MAX : 1 + world_random(r, 12);
         break;
     case FIELD_FLAG: *(bool *)m = true; break;
     case FIELD_TYPE: *(enum identity_type *)m = 1 + (enum identity_type)world_random(r, 2); break;
@@ -66,10 +66,11 @@ static enum event_kind kind(struct world_random *r)
 {
     static const enum event_kind grow[] = {EVENT_TENANT_CREATE, EVENT_IDENTITY_CREATE, EVENT_VAULT_CREATE,
                                            EVENT_VAULT_WRITER,  EVENT_SNAPSHOT,        EVENT_TOKEN_CREATE,
-                                           EVENT_TOKEN_USE,     EVENT_GRANT_CREATE};
+                                           EVENT_TOKEN_USE,     EVENT_GRANT_CREATE,    EVENT_ALARM,
+                                           EVENT_ALARM_CLOSE,   EVENT_QUOTA_ENFORCE};
     enum event_kind k = 1 + (enum event_kind)world_random(r, EVENT_KIND_COUNT - 1);
     bool ends = k == EVENT_TENANT_CLOSE || k == EVENT_IDENTITY_REVOKE;
-    return (ends && world_random(r, 12)) || world_random(r, 2) ? grow[world_random(r, 8)] : k;
+    return (ends && world_random(r, 12)) || world_random(r, 2) ? grow[world_random(r, 11)] : k;
 }
 
 struct event world_event(struct world_random *r, int64_t *now)
@@ -83,10 +84,14 @@ struct event world_event(struct world_random *r, int64_t *now)
     for (unsigned f = 0; f < FIELD_LIMIT; f++)
         if (((row->may | 1U << F_BY) >> f & 1) && world_random(r, 2))
             fields |= 1U << f;
+    if ((ev.kind == EVENT_ALARM || ev.kind == EVENT_ALARM_CLOSE) && world_random(r, 8)) /* so that causes meet */
+        fields &= ~(1U << F_ID | 1U << F_VAULT | 1U << F_REQUEST);
     if (row->one_of)
         fields |= world_random(r, 2) ? 1U << F_TENANT : 1U << F_VAULT;
     for (unsigned f = 0; f < FIELD_LIMIT; f++)
         if (fields >> f & 1)
             fill(r, &ev, (enum field)f);
+    if (ev.kind == EVENT_ALARM || ev.kind == EVENT_ALARM_CLOSE)
+        ev.name = names[world_random(r, 2)];
     return ev;
 }

@@ -468,7 +468,7 @@ static void the_page_lists_what_the_program_knows(void **state)
         set_text(r->may, may);
         set_text(r->one_of, one_of);
         (void)snprintf(row, sizeof row, "\n| `%s` | %s%s%s | %s | ", r->name, needs,
-                       r->one_of ? "; one of " : "", one_of, may);
+                       !r->one_of ? "" : *needs ? "; one of " : "one of ", one_of, may);
         if (!strstr(page, row))
             fail_msg("docs/protocol/log.md lacks: %s", row + 1);
     }
