@@ -50,6 +50,9 @@ API_HANDLER(api_identity);
 API_HANDLER(api_identity_revoke);
 API_HANDLER(api_role_give);
 API_HANDLER(api_role_take);
+/* Somebody has a role: others shall hear of it. */
+void rights_given(struct server *s, const struct catalog_identity *whom, enum role role,
+                  const uint8_t by[EVENT_ID_BYTES]);
 
 /* api_grants.c */
 API_HANDLER(api_grants);
@@ -86,6 +89,16 @@ API_HANDLER(api_policy_vault);
 API_HANDLER(api_policy_vault_set);
 API_HANDLER(api_upkeep);
 API_HANDLER(api_upkeep_ask);
+
+/* api_alarms.c */
+API_HANDLER(api_alarms);
+API_HANDLER(api_alarm_close);
+
+/* api_usage.c */
+API_HANDLER(api_usage);
+API_HANDLER(api_quota_tenant);
+API_HANDLER(api_quota_vault);
+API_HANDLER(api_quota_enforce);
 
 /* api_requests.c */
 API_HANDLER(api_requests);

@@ -5,6 +5,7 @@
  * X5 A token is used up, durably, before what it is good for exists.
  */
 #include "server/api.h"
+#include "server/rates.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -140,7 +141,11 @@ static int record_identity(struct server *s, const struct newcomer *n, struct er
     memcpy(role.by, n->token.by, EVENT_ID_BYTES);
     memcpy(role.id, n->who.id, EVENT_ID_BYTES);
     memcpy(role.tenant, n->token.tenant, EVENT_ID_BYTES);
-    return server_decide(s, &role, e);
+    struct catalog_identity who;
+    if (server_decide(s, &role, e) || catalog_identity(s->catalog, n->who.id, &who, e))
+        return -1;
+    rights_given(s, &who, role.role, n->token.by);
+    return 0;
 }
 
 /* A machine that enrols again stays itself; its tombstone stays, too (X4). */
@@ -251,7 +256,14 @@ void api_enrol(struct request *q, const json_t *in, const uint8_t *body, size_t 
     CLEANUP(buf_done) struct buf certificate = {.max = PKI_PEM_MAX};
     struct err why = ERR_INIT;
     const char *text = json_string_value(json_object_get(in, "token"));
+    uint8_t from[RATE_KEY_BYTES];
     (void)body, (void)len;
+    rates_address(http_peer(q->http)->address, from);
+    if (rates_are_full(s->rates, RATE_ENROL, from, clock_monotonic_ns())) {
+        (void)err_set(&why, ERR_BUSY, "too many attempts to enrol have failed from your address: try again in some minutes");
+        reply_limit(q, "too_many_attempts", &why);
+        return;
+    }
     n.request = json_string_value(json_object_get(in, "request"));
     n.witness = json_string_value(json_object_get(in, "witness"));
     if (!text || !n.request || !n.name || !*n.name || wire_token_parse(text, &token, &why)) {
@@ -267,6 +279,8 @@ void api_enrol(struct request *q, const json_t *in, const uint8_t *body, size_t 
     explicit_bzero(&token, sizeof token);
     if (!code && !rc)
         tell_claimed(s, &n.token);
+    if (code)
+        (void)rates_take(s->rates, RATE_ENROL, from, clock_monotonic_ns());
     if (code)
         refuse_token(q, code);
     else if (rc || certify(q, &n.who, n.request, &certificate, &why) ||

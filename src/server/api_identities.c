@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Machines and people: listing them, revoking them for ever, giving and taking roles. */
+#include "server/alarms.h"
 #include "server/api.h"
 
 #include "base/mem.h"
@@ -108,6 +109,14 @@ void api_identity_revoke(struct request *q, const json_t *in, const uint8_t *bod
 
 /* ---- roles -------------------------------------------------------------------------------------- */
 
+void rights_given(struct server *s, const struct catalog_identity *whom, enum role role, const uint8_t by[EVENT_ID_BYTES])
+{
+    const struct alarm_cause c = {.name = ALARM_RIGHTS, .tenant = whom->tenant, .id = whom->id};
+    struct catalog_identity giver;
+    if (catalog_identity(s->catalog, by, &giver, NULL) == 0) /* nobody gives the first owner his */
+        alarm_raise(s, &c, ALARM_EACH, "%s was given the role %s by %s", whom->name, role_name(role), giver.name);
+}
+
 static int change_role(struct request *q, const json_t *in, enum event_kind kind, struct err *e)
 {
     struct catalog_identity i;
@@ -125,7 +134,11 @@ static int change_role(struct request *q, const json_t *in, enum event_kind kind
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
     memcpy(ev.id, i.id, EVENT_ID_BYTES);
     memcpy(ev.tenant, i.tenant, EVENT_ID_BYTES);
-    return server_decide(q->server, &ev, e);
+    if (server_decide(q->server, &ev, e))
+        return -1;
+    if (kind == EVENT_ROLE_GIVE)
+        rights_given(q->server, &i, ev.role, q->caller.identity.id);
+    return 0;
 }
 
 static void role_call(struct request *q, const json_t *in, enum event_kind kind)

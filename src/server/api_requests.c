@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests over the wire: asking, agreeing, signing, cancelling. */
 #include "server/api.h"
+#include "server/alarms.h"
 #include "server/requests.h"
 
 #include "base/mem.h"
@@ -89,13 +90,8 @@ static int agree(struct request *q, const uint8_t *id, enum role role, struct er
 
 static void tell_of(struct request *q, const struct event *asked)
 {
-    char text[300];
-    struct event ev = {.kind = EVENT_ALARM, .name = "request", .text = text};
-    (void)snprintf(text, sizeof text, "%s asks for an early deletion (%s)", q->caller.identity.name, asked->name);
-    memcpy(ev.tenant, asked->tenant, EVENT_ID_BYTES);
-    memcpy(ev.vault, asked->vault, UID_BYTES);
-    (void)!server_record(q->server, &ev, NULL, NULL);
-    server_tell(q->server, "alarm: request: %s", text);
+    const struct alarm_cause c = {ALARM_REQUEST, asked->tenant, asked->vault, q->caller.identity.id, asked->request};
+    alarm_raise(q->server, &c, ALARM_EACH, "%s asks for an early deletion (%s)", q->caller.identity.name, asked->name);
 }
 
 /* The parameters, with the ticks from which its time counts. */
@@ -228,5 +224,8 @@ void api_request_cancel(struct request *q, const json_t *in, const uint8_t *body
         ev.text = NULL;
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
     memcpy(ev.request, r.request, EVENT_ID_BYTES);
-    reply_now(q, server_decide(q->server, &ev, &why), &why);
+    int rc = server_decide(q->server, &ev, &why);
+    if (!rc)
+        request_is_over(q->server, &r, "the request was cancelled");
+    reply_now(q, rc, &why);
 }

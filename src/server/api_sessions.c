@@ -4,10 +4,18 @@
  *
  * A6 Who adds is the machine of the certificate, in a vault in which it has a writer; that writer's
  *    name is looked up, never taken from the request.
+ * A14 What a machine may do how often is bounded by the machine, so that it takes nothing from others; that never keeps it from
+ *    one snapshot an hour (floods.c), and refuses with when to come again.
  */
+#include "server/alarms.h"
 #include "server/api.h"
+#include "server/floods.h"
 #include "server/outline.h"
+#include "server/rates.h"
+#include "server/upkeep.h"
+#include "server/usage.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <string.h>
@@ -23,6 +31,37 @@ static int admit_writer(struct request *q, struct vault_access *a)
     return -1;
 }
 
+/* What was refused for being too much has a code of its own, and the log hears of it. */
+static void fail(struct request *q, const struct err *why)
+{
+    if (q->limit)
+        reply_limit(q, q->limit, why);
+    else
+        reply_fail(q, why);
+}
+
+/* A14 */
+static int admit_rate(struct request *q, enum rate what, struct err *e)
+{
+    if (rates_take(q->server->rates, what, q->caller.identity.id, clock_monotonic_ns()))
+        return 0;
+    q->limit = "too_many_sessions";
+    return err_set(e, ERR_BUSY, "this machine began more than %u backups within an hour: try again in some minutes",
+                   rates_burst(what));
+}
+
+/* A14 */
+static int admit_snapshot(struct request *q, const struct vault_access *a, struct err *e)
+{
+    struct retention policy;
+    if (upkeep_policy(q->server, &a->vault, &policy, e))
+        return -1;
+    if (flood_admit(q->server, q->caller.identity.id, &policy, clock_realtime_ns(), e) == 0)
+        return 0;
+    q->limit = "too_many_snapshots";
+    return -1;
+}
+
 static int take_session(struct request *q, const struct vault_access *a,
                         struct server_session **out, struct err *e)
 {
@@ -32,6 +71,11 @@ static int take_session(struct request *q, const struct vault_access *a,
         return -1;
     if (!begun)
         return 0;
+    if (admit_rate(q, RATE_SESSION, e)) {
+        sessions_end(q->server, q->ids[0], q->ids[1], a->writer);
+        sessions_give(q->server, TAKE(*out));
+        return -1;
+    }
     struct event ev = {.kind = EVENT_SESSION_BEGIN};
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
     memcpy(ev.id, q->caller.identity.id, EVENT_ID_BYTES);
@@ -40,7 +84,7 @@ static int take_session(struct request *q, const struct vault_access *a,
     memcpy(ev.writer, a->writer, UID_BYTES);
     if (server_record(q->server, &ev, NULL, e) == 0)
         return 0;
-    sessions_give(q->server, *out);
+    sessions_give(q->server, TAKE(*out));
     return -1;
 }
 
@@ -93,8 +137,9 @@ void api_session_put(struct request *q, const json_t *in, const uint8_t *body, s
     (void)in;
     if (admit_writer(q, &a))
         return;
-    if (put_key(q, &a, body, len, &why) || (begin && begin_with_outline(q, &a, &out, &why)))
-        reply_fail(q, &why);
+    if ((begin && admit_snapshot(q, &a, &why)) || admit_rate(q, RATE_SESSION_KEY, &why) ||
+        put_key(q, &a, body, len, &why) || (begin && begin_with_outline(q, &a, &out, &why)))
+        fail(q, &why);
     else if (begin)
         http_respond(q->http, 201, WIRE_BINARY, out.data, out.len);
     else
@@ -109,8 +154,8 @@ void api_session_begin(struct request *q, const json_t *in, const uint8_t *body,
     (void)in, (void)body, (void)len;
     if (admit_writer(q, &a))
         return;
-    if (take_session(q, &a, &n, &why)) {
-        reply_fail(q, &why);
+    if (admit_snapshot(q, &a, &why) || take_session(q, &a, &n, &why)) {
+        fail(q, &why);
         return;
     }
     sessions_give(q->server, n);
@@ -138,6 +183,7 @@ struct upload {
     struct server_session *session;
     struct arrival *arrival;
     struct err refusal; /* its class is set once nothing more is wanted */
+    uint64_t len;
 };
 
 static void upload_drop(struct request *q)
@@ -169,6 +215,11 @@ static int open_arrival(struct request *q, struct upload *u, const struct vault_
         return err_set(e, ERR_USAGE, "a pack must say how long it is");
     if (take_session(q, a, &u->session, e))
         return -1;
+    u->len = p.len;
+    if (quota_admit(q->server, &a->vault, u->session->entry, p.len, e)) {
+        q->limit = "quota";
+        return -1;
+    }
     return arrival_begin(u->session->entry->vault, &p, &u->arrival, e);
 }
 
@@ -211,8 +262,8 @@ static void pack_end(void *arg, struct http_request *r)
     if (!u)
         return;
     int status = 201;
-    if (!u->refusal.cls)
-        (void)!arrival_end(TAKE(u->arrival), &u->refusal);
+    if (!u->refusal.cls && arrival_end(TAKE(u->arrival), &u->refusal) == 0)
+        usage_arrived(u->session->entry, u->len);
     if (u->refusal.cls == ERR_EXISTS) {
         u->refusal.cls = ERR_UNSET;
         status = 200;
@@ -220,7 +271,7 @@ static void pack_end(void *arg, struct http_request *r)
     struct err why = u->refusal;
     upload_free(q);
     if (why.cls)
-        reply_fail(q, &why);
+        fail(q, &why);
     else
         reply_empty(q, status);
 }
@@ -237,10 +288,11 @@ const struct http_sink pack_sink = {pack_piece, pack_end, pack_abort};
 /* ---- the snapshot ------------------------------------------------------------------------------ */
 
 static int record_snapshot(struct request *q, const struct vault_access *a,
-                           const struct keeper_receipt *got, struct recorded *out, struct err *e)
+                           const struct keeper_receipt *got, uint64_t stored, struct recorded *out,
+                           struct err *e)
 {
     struct event ev = {.kind = EVENT_SNAPSHOT, .sequence = got->seq, .received_ns = got->received_ns,
-                       .bytes = got->added_bytes, .files = got->files,
+                       .bytes = got->added_bytes, .files = got->files, .stored = stored,
                        .text = q->caller.identity.name};
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
     memcpy(ev.id, q->caller.identity.id, EVENT_ID_BYTES);
@@ -251,19 +303,45 @@ static int record_snapshot(struct request *q, const struct vault_access *a,
     return server_record(q->server, &ev, out, e);
 }
 
+/* One that is here already is admitted: its answer was lost. */
+static bool is_here(struct server *s, const uint8_t *w, size_t w_len)
+{
+    uint8_t id[HASH_BYTES];
+    uint64_t entry;
+    hash_bytes(w, w_len, id);
+    return catalog_snapshot_entry(s->catalog, id, id, 0, &entry, NULL) == 0;
+}
+
 static int receive(struct request *q, const struct vault_access *a, const uint8_t *body, size_t len,
-                   struct keeper_receipt *got, struct err *e)
+                   struct keeper_receipt *got, uint64_t *stored, struct err *e)
 {
     const uint8_t *w, *refs;
     size_t w_len, refs_len;
     struct server_session *n = NULL;
-    if (wire_snapshot_take(body, len, &w, &w_len, &refs, &refs_len, e) || take_session(q, a, &n, e))
+    if (wire_snapshot_take(body, len, &w, &w_len, &refs, &refs_len, e))
+        return -1;
+    if ((!is_here(q->server, w, w_len) && admit_snapshot(q, a, e)) || take_session(q, a, &n, e))
         return -1;
     (void)pthread_mutex_lock(&n->entry->lock);
     int rc = keeper_receive(n->keeper, w, w_len, refs, refs_len, got, e);
     (void)pthread_mutex_unlock(&n->entry->lock);
+    *stored = usage_of(q->server, n->entry);
     sessions_give(q->server, n);
     return rc;
+}
+
+/* Alarms that a snapshot may begin or end. */
+static void watch(struct request *q, const struct vault_access *a)
+{
+    struct server *s = q->server;
+    struct retention policy;
+    struct catalog_identity *who = &q->caller.identity;
+    const struct alarm_cause silence = {.name = ALARM_SILENCE, .tenant = who->tenant, .id = who->id};
+    alarm_over(s, &silence, "there are snapshots again");
+    if (upkeep_policy(s, &a->vault, &policy, NULL) == 0)
+        flood_watch(s, who, &policy, clock_realtime_ns());
+    quota_watch_tenant(s, who->tenant);
+    quota_watch_vault(s, a->vault.vault);
 }
 
 void api_snapshot(struct request *q, const json_t *in, const uint8_t *body, size_t len)
@@ -272,14 +350,17 @@ void api_snapshot(struct request *q, const json_t *in, const uint8_t *body, size
     struct keeper_receipt got;
     struct err why = ERR_INIT;
     struct recorded entry = {0};
+    uint64_t stored = 0;
     (void)in;
     if (admit_writer(q, &a))
         return;
     /* One that is here already may still be missing in the log: then it is entered now. */
-    if (receive(q, &a, body, len, &got, &why) || record_snapshot(q, &a, &got, &entry, &why)) {
-        reply_fail(q, &why);
+    if (receive(q, &a, body, len, &got, &stored, &why) ||
+        record_snapshot(q, &a, &got, stored, &entry, &why)) {
+        fail(q, &why);
         return;
     }
+    watch(q, &a);
     if (strcmp(http_query(q->http), "end") == 0)
         sessions_end(q->server, q->ids[0], q->ids[1], a.writer);
     reply_json(q, 201,

@@ -182,6 +182,60 @@ static int put_catalog(struct server *s, struct buf *out, struct err *e)
     return rc ? -1 : 0;
 }
 
+/* ---- alarms ------------------------------------------------------------------------------------------- */
+
+/* Of each name and tenant one series: alarms are few, or somebody should know. */
+#define ALARM_SERIES 4096u
+struct alarm_count {
+    char tenant[EVENT_NAME_MAX + 1]; /* its name: of tenants that were closed several may have had it */
+    char name[32];
+    uint64_t count;
+};
+
+struct alarm_counting {
+    struct server *server;
+    struct buf counts;
+};
+
+static int count_alarm(void *arg, const struct catalog_alarm *a, struct err *e)
+{
+    struct alarm_counting *k = arg;
+    struct buf *b = &k->counts;
+    struct catalog_tenant tenant = {0};
+    if (a->closed_ns)
+        return 1; /* open ones come first */
+    struct alarm_count n = {.count = 1};
+    if (catalog_tenant(k->server->catalog, a->tenant, &tenant, NULL) == 0)
+        memcpy(n.tenant, tenant.name, sizeof n.tenant);
+    (void)snprintf(n.name, sizeof n.name, "%.31s", a->name);
+    struct alarm_count *all = (struct alarm_count *)(void *)b->data;
+    size_t count = b->len / sizeof n;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(all[i].tenant, n.tenant) == 0 && strcmp(all[i].name, n.name) == 0) {
+            all[i].count++;
+            return 0;
+        }
+    if (count < ALARM_SERIES)
+        buf_put(b, &n, sizeof n);
+    return buf_check(b, "metrics", e);
+}
+
+static int put_alarms(struct server *s, struct buf *out, struct err *e)
+{
+    struct alarm_counting k = {s, {.max = ALARM_SERIES * sizeof(struct alarm_count)}};
+    int rc = catalog_list_alarm(s->catalog, NULL, count_alarm, &k, e);
+    put_family(out, "abri_alarms", "gauge", "Alarms that are open.");
+    for (size_t at = 0; rc >= 0 && at < k.counts.len; at += sizeof(struct alarm_count)) {
+        const struct alarm_count *n = (const void *)(k.counts.data + at);
+        put(out, "abri_alarms");
+        put_label(out, '{', "name", n->name);
+        put_label(out, ',', "tenant", n->tenant);
+        put(out, "} %" PRIu64 "\n", n->count);
+    }
+    buf_done(&k.counts);
+    return rc < 0 ? -1 : 0;
+}
+
 /* ---- the log ------------------------------------------------------------------------------------------ */
 
 /* The newest time in the lines of witnesses: "— name base64(id 4, time 8, signature 64)". They were verified when
@@ -272,7 +326,7 @@ int server_metrics(struct server *s, const char *version, struct buf *out, struc
     put_http(s, out);
     put_refusals(s, out);
     put_log(s, out);
-    if (put_catalog(s, out, e)) {
+    if (put_alarms(s, out, e) || put_catalog(s, out, e)) {
         out->len = before;
         return -1;
     }

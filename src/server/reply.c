@@ -71,6 +71,14 @@ void reply_refuse(struct request *q, const char *code, const char *fmt, ...)
     reply_error(q, code, &why);
 }
 
+void reply_limit(struct request *q, const char *code, const struct err *e)
+{
+    char note[200];
+    (void)snprintf(note, sizeof note, "%s %s: %s", q->call->method, q->call->path, code);
+    tally_refusal(q->server, q->caller.identity.id, note);
+    reply_error(q, code, e);
+}
+
 void reply_not_found(struct request *q)
 {
     struct err why = ERR_INIT;

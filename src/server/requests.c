@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "server/alarms.h"
 #include "server/upkeep.h"
 
 #include <stdio.h>
@@ -175,6 +176,12 @@ static int execute(struct server *s, const struct catalog_request *r, char *what
     return rc;
 }
 
+void request_is_over(struct server *s, const struct catalog_request *r, const char *why)
+{
+    const struct alarm_cause c = {ALARM_REQUEST, r->tenant, r->vault, r->by, r->request};
+    alarm_over(s, &c, why);
+}
+
 /* The entry comes first where carrying out leaves entries of its own; a failure is told in it. */
 static void carry_out(struct server *s, const struct catalog_request *r)
 {
@@ -186,6 +193,7 @@ static void carry_out(struct server *s, const struct catalog_request *r)
         (void)snprintf(what, sizeof what, "failed: %.480s", why.msg);
     if (server_record(s, &ev, NULL, &why))
         server_tell(s, "a request was carried out, but that could not be recorded: %s", why.msg);
+    request_is_over(s, r, "the request was carried out");
 }
 
 static int gather(void *arg, const struct catalog_request *r, struct err *e)

@@ -33,6 +33,8 @@ MUST_CHECK int request_policy(struct server *s, const struct catalog_request *r,
 MUST_CHECK int request_check(struct server *s, const struct catalog_request *r, struct err *e);
 /* What a tenant signs (sign_make, context "request"): id, kind, text. */
 void request_message(const struct catalog_request *r, struct buf *out);
+/* The alarm that told of it ends. */
+void request_is_over(struct server *s, const struct catalog_request *r, const char *why);
 /* Carries out all that are ready. */
 void requests_execute(struct server *s);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define WAIT_NS    (INT64_C(7) * 24 * 3600 * 1000000000)
+#define GRACE_NS   (INT64_C(180) * 24 * 3600 * 1000000000)
 #define LONGEST_NS (INT64_C(100) * 366 * 24 * 3600 * 1000000000)
 
 static int bad(const char *key, const char *why, struct err *e)
@@ -120,6 +121,10 @@ static int take_key(struct retention *r, const char *key, json_t *value, struct 
         return take_length(value, key, &r->wait_ns, e);
     if (strcmp(key, "tenant_key") == 0)
         return take_key_of_tenant(value, r, e);
+    if (strcmp(key, "grace") == 0)
+        return take_length(value, key, &r->grace_ns, e);
+    if (strcmp(key, "snapshots_limit") == 0)
+        return take_number(value, key, &r->snapshots_limit, e);
     if (strcmp(key, "snapshots_a_day") == 0)
         return take_number(value, key, &r->snapshots_a_day, e);
     return bad(key, "is nothing that a policy can say", e);
@@ -136,7 +141,7 @@ int retention_parse(const char *text, struct retention *out, struct err *e)
         return err_set(e, ERR_USAGE, "policy: no JSON object: line %d, column %d: %s", where.line,
                        where.column, where.text);
     }
-    *out = (struct retention){.wait_ns = WAIT_NS};
+    *out = (struct retention){.wait_ns = WAIT_NS, .grace_ns = GRACE_NS};
     json_object_foreach(o, key, value) {
         rc = take_key(out, key, value, e);
         if (rc)
@@ -144,6 +149,17 @@ int retention_parse(const char *text, struct retention *out, struct err *e)
     }
     json_decref(o);
     return rc || policy_rules_check(&out->rules, e) ? -1 : 0;
+}
+
+/* Where nothing is expected, ten times what every tenant begins with. */
+uint64_t retention_snapshots_limit(const struct retention *r)
+{
+    uint64_t limit = r->snapshots_limit;
+    if (!limit && r->snapshots_a_day == POLICY_UNLIMITED)
+        return POLICY_UNLIMITED;
+    if (!limit)
+        limit = r->snapshots_a_day ? 10 * r->snapshots_a_day : 2000;
+    return limit < 24 ? 24 : limit;
 }
 
 /* ---- comparing ---------------------------------------------------------------------------- */
@@ -184,6 +200,10 @@ bool retention_keeps_less(const struct retention *now, const struct retention *n
            less(next->floor_ns < now->floor_ns, "a lower floor", why) ||
            less(next->trash_ns < now->trash_ns, "a shorter time in the trash", why) ||
            less(next->snapshots_a_day > now->snapshots_a_day, "a later alarm for floods of snapshots", why) ||
+           less(next->snapshots_limit && /* one that follows from what is expected may fall with it */
+                    retention_snapshots_limit(next) < retention_snapshots_limit(now),
+                "a lower limit of snapshots", why) ||
+           less(next->grace_ns < now->grace_ns, "less grace after the end of a contract", why) ||
            less(next->silence_ns > now->silence_ns || (!next->silence_ns && now->silence_ns),
                 "a later alarm for silent machines", why);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Starting and stopping: what is opened in which order. */
 #include "server/api.h"
+#include "server/rates.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -77,6 +78,7 @@ static void set_up(struct server *s, const struct server_options *o)
     s->options = *o;
     s->installation.lock_fd = -1;
     (void)pthread_mutex_init(&s->decide, NULL);
+    (void)pthread_mutex_init(&s->alarm_lock, NULL);
     (void)pthread_mutex_init(&s->recording.lock, NULL);
     (void)pthread_cond_init(&s->recording.turn, NULL);
     (void)pthread_mutex_init(&s->upkeep_lock, NULL);
@@ -93,7 +95,7 @@ int server_start(const struct server_options *o, struct server **out, struct err
         return err_no_memory(e, "the server");
     set_up(s, o);
     if (installation_open(o->root, o->names, o->name_count, &s->installation, e) ||
-        tallies_new(&s->tallies, e) || ticks_open(s, e) || open_log(s, e) || open_catalog(s, e) ||
+        tallies_new(&s->tallies, e) || rates_new(&s->rates, e) || ticks_open(s, e) || open_log(s, e) || open_catalog(s, e) ||
         upkeep_start(s, e) || serve(s, e)) {
         server_stop(s, 0);
         return -1;
@@ -117,9 +119,11 @@ void server_stop(struct server *s, unsigned drain_ms)
     catalog_close(s->catalog);
     tlog_close(s->log);
     tallies_free(s->tallies);
+    rates_free(s->rates);
     installation_close(&s->installation);
     refusals_done(&s->refusals);
     (void)pthread_mutex_destroy(&s->decide);
+    (void)pthread_mutex_destroy(&s->alarm_lock);
     (void)pthread_mutex_destroy(&s->recording.lock);
     (void)pthread_cond_destroy(&s->recording.turn);
     (void)pthread_mutex_destroy(&s->upkeep_lock);

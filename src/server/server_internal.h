@@ -4,6 +4,7 @@
  *
  * Locks, in the order in which they are taken:
  *   server.decide    who looks something up and records what follows from it, as one step
+ *   server.alarm_lock  the same, of alarms
  *   vault_entry.lock everything of an opened vault but objects and arrivals
  *   vaults.lock, sessions.lock, record.lock   short, taken alone
  */
@@ -54,6 +55,7 @@ struct vault_entry {
     struct store *store;
     struct vault *vault;
     pthread_mutex_t lock;
+    _Atomic uint64_t stored; /* bytes of its packs; UINT64_MAX: not counted (usage.c) */
     unsigned users; /* by vaults.lock */
     uint64_t used;  /* when, by a counter */
     struct vault_entry *next;
@@ -70,6 +72,8 @@ void vaults_done(struct vaults *v);
 MUST_CHECK int vaults_take(struct server *s, const uint8_t id[UID_BYTES], struct vault_entry **out,
                            struct err *e);
 void vaults_give(struct server *s, struct vault_entry *v); /* NULL is fine */
+/* Its packs were counted anew; nothing happens if it is not open. */
+void vaults_measured(struct vaults *v, const uint8_t id[UID_BYTES], uint64_t stored);
 
 /* ---- sessions.c: those under way ------------------------------------------------------------------ */
 
@@ -147,10 +151,11 @@ struct server {
     struct tlog *log;
     struct catalog *catalog;
     struct recording recording;
-    pthread_mutex_t decide;
+    pthread_mutex_t decide, alarm_lock;
     struct vaults vaults;
     struct sessions sessions;
     struct tallies *tallies;
+    struct rates *rates; /* rates.h */
     struct http_server *http;
     struct refusal_counts refusals;
     pthread_t keeper_thread; /* upkeep.c */
@@ -219,6 +224,7 @@ struct request {
     unsigned id_count;
     char rest[WIRE_NAME_MAX + 1]; /* what {name} matched */
     void *state; /* of a stream; freed by what it is of */
+    const char *limit; /* which one was met: the code of the answer */
     bool refused; /* the stream's rest is not wanted */
 };
 enum call_body { BODY_NONE = 0, BODY_JSON, BODY_BYTES, BODY_STREAM };
@@ -253,6 +259,8 @@ void reply_error(struct request *q, const char *code, const struct err *e);
 void reply_fail(struct request *q, const struct err *e);
 /* A refusal that the log shall know of. */
 void reply_refuse(struct request *q, const char *code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* Too much or too often: the log shall know of it. */
+void reply_limit(struct request *q, const char *code, const struct err *e);
 /* One answer for what does not exist and for what is somebody else's. */
 void reply_not_found(struct request *q);
 json_t *json_id(const uint8_t *id, size_t len);

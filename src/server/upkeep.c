@@ -5,6 +5,7 @@
  */
 #include "server/requests.h"
 #include "server/upkeep.h"
+#include "server/watch.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -14,6 +15,7 @@
 
 #define EVERY_S         60
 #define FIRST_NS        (INT64_C(600) * NS_PER_S) /* after the start */
+#define WATCH_NS        (INT64_C(600) * NS_PER_S)
 #define DAY_NS          (INT64_C(86400) * NS_PER_S)
 #define SESSION_IDLE_NS (INT64_C(6) * 3600 * NS_PER_S)
 
@@ -74,14 +76,21 @@ static void *keep_up(void *arg)
 {
     struct server *s = arg;
     int64_t next = clock_monotonic_ns() + FIRST_NS;
+    int64_t watch = clock_monotonic_ns() + EVERY_S * NS_PER_S;
     bool asked;
     while (!wait_or_stop(s)) {
         tallies_flush(s);
         ticks_save(s);
         requests_execute(s);
         sessions_sweep(s, clock_monotonic_ns() - SESSION_IDLE_NS);
-        if (is_due(s, &next, &asked)) {
+        bool due = is_due(s, &next, &asked);
+        if (due)
             look_after_all(s, asked);
+        if (due || clock_monotonic_ns() >= watch) {
+            watch_all(s);
+            watch = clock_monotonic_ns() + WATCH_NS;
+        }
+        if (due) {
             (void)pthread_mutex_lock(&s->upkeep_lock);
             s->upkeep_rounds++;
             (void)pthread_mutex_unlock(&s->upkeep_lock);

@@ -7,11 +7,14 @@
  * C2 What goes is in the log before it goes.
  * C3 A clock that is not trusted ends nothing (policy, M3); that is an alarm.
  * C4 What is damaged is named; what parity can mend is mended at once.
+ * C5 Nothing of a tenant that was closed is forgotten before its grace is over.
  */
 #include "server/upkeep.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "server/alarms.h"
+#include "server/usage.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -59,15 +62,9 @@ static int open_vault(struct tending *t, struct err *e)
     return store_dir_open(path, &t->store, e) || vault_open(t->store, &t->v, e) ? -1 : 0;
 }
 
-static void alarm_of(struct tending *t, const char *name, const char *text)
+static struct alarm_cause alarm_of(const struct tending *t, const char *name)
 {
-    struct err why = ERR_INIT;
-    struct event ev = {.kind = EVENT_ALARM, .name = name, .text = text};
-    memcpy(ev.vault, t->about->vault, UID_BYTES);
-    memcpy(ev.tenant, t->about->tenant, EVENT_ID_BYTES);
-    if (server_record(t->s, &ev, NULL, &why))
-        server_tell(t->s, "an alarm could not be recorded: %s", why.msg);
-    server_tell(t->s, "alarm: %s: %s", name, text);
+    return (struct alarm_cause){.name = name, .tenant = t->about->tenant, .vault = t->about->vault};
 }
 
 /* ---- rules ----------------------------------------------------------------------------------- */
@@ -140,17 +137,29 @@ static int forget_some(struct tending *t, const struct snapshot_list *l, struct 
     return n ? vault_forget(t->v, go, n, not_forgotten, t, &done, e) : 0;
 }
 
+/* C5 */
+static bool in_grace(const struct tending *t)
+{
+    struct catalog_tenant tenant;
+    return catalog_tenant(t->s->catalog, t->about->tenant, &tenant, NULL) == 0 && tenant.closed_ns &&
+           t->clock.now_ns - tenant.closed_ns < t->policy.grace_ns;
+}
+
 static int forget(struct tending *t, struct err *e)
 {
     struct snapshot_list l = {0};
     char text[POLICY_TEXT_BYTES];
+    const struct alarm_cause clock = alarm_of(t, ALARM_CLOCK);
     if (vault_clock_judge(t->v, &t->clock, e))
         return -1;
     if (!policy_clock_trusted(&t->clock)) { /* C3 */
         policy_clock_text(&t->clock, text);
-        alarm_of(t, "clock", text);
+        alarm_raise(t->s, &clock, ALARM_ONCE, "%s", text);
         return 0;
     }
+    alarm_over(t->s, &clock, "it is trusted again");
+    if (in_grace(t))
+        return 0;
     if (vault_snapshots(t->v, &l, NULL, NULL, e))
         return -1;
     int rc = l.count ? forget_some(t, &l, e) : 0;
@@ -246,7 +255,9 @@ static int mend(struct tending *t, struct err *e)
     (void)snprintf(text, sizeof text, "%llu packs and %llu objects mended, %llu packs lost. Found: %.1000s",
                    (unsigned long long)r.packs_mended, (unsigned long long)r.objects_mended,
                    (unsigned long long)r.packs_lost, found);
-    alarm_of(t, r.packs_lost || r.objects_lost ? "damage" : "damage mended", text);
+    bool lost = r.packs_lost || r.objects_lost;
+    const struct alarm_cause c = alarm_of(t, lost ? ALARM_DAMAGE : ALARM_MENDED);
+    alarm_raise(t->s, &c, lost ? ALARM_IF_OTHER : ALARM_EACH, "%s", text);
     return 0;
 }
 
@@ -267,15 +278,16 @@ static int scrub(struct tending *t, unsigned share, struct err *e)
 
 /* ---- all of it -------------------------------------------------------------------------------------------- */
 
-static void check_silence(struct tending *t)
+/* Before something goes, and after: a month's peak is not to be missed. */
+static int count_usage(struct tending *t, struct err *e)
 {
-    char text[128];
-    int64_t now = clock_realtime_ns(), last = t->about->snapshot_ns ? t->about->snapshot_ns : t->about->created_ns;
-    if (!t->policy.silence_ns || now - last <= t->policy.silence_ns)
-        return;
-    (void)snprintf(text, sizeof text, "no snapshot for %lld hours",
-                   (long long)((now - last) / NS_PER_S / 3600));
-    alarm_of(t, "silence", text);
+    struct snapshot_list l = {0};
+    uint64_t stored;
+    if (usage_measure(t->store, &stored, e) || vault_snapshots(t->v, &l, NULL, NULL, e))
+        return -1;
+    int rc = usage_record(t->s, t->about->vault, stored, l.count, e);
+    snapshot_list_done(&l);
+    return rc;
 }
 
 int upkeep_vault(struct server *s, const struct catalog_vault *v, unsigned share, struct err *e)
@@ -283,8 +295,10 @@ int upkeep_vault(struct server *s, const struct catalog_vault *v, unsigned share
     CLEANUP(tending_done) struct tending t = {.s = s, .about = v};
     if (upkeep_policy(s, v, &t.policy, e) || open_vault(&t, e))
         return -1;
-    check_silence(&t);
-    return set_rules(&t, e) || forget(&t, e) || collect(&t, e) || scrub(&t, share, e) ? -1 : 0;
+    return set_rules(&t, e) || count_usage(&t, e) || forget(&t, e) || collect(&t, e) || count_usage(&t, e) ||
+                   scrub(&t, share, e)
+               ? -1
+               : 0;
 }
 
 /* ---- requests ------------------------------------------------------------------------------------------------ */

@@ -70,6 +70,7 @@ static int open_entry(struct server *s, const uint8_t *id, struct vault_entry **
     hex_encode(id, UID_BYTES, hex);
     installation_path(&s->installation, path, "vaults/%s", hex);
     memcpy(n->id, id, UID_BYTES);
+    atomic_store(&n->stored, UINT64_MAX);
     (void)pthread_mutex_init(&n->lock, NULL);
     if (store_dir_open(path, &n->store, e) || vault_open(n->store, &n->vault, e)) {
         entry_free(n);
@@ -121,4 +122,13 @@ void vaults_give(struct server *s, struct vault_entry *v)
     (void)pthread_mutex_lock(&s->vaults.lock);
     v->users--;
     (void)pthread_mutex_unlock(&s->vaults.lock);
+}
+
+void vaults_measured(struct vaults *v, const uint8_t id[UID_BYTES], uint64_t stored)
+{
+    (void)pthread_mutex_lock(&v->lock);
+    for (struct vault_entry *n = v->first; n; n = n->next)
+        if (memcmp(n->id, id, UID_BYTES) == 0)
+            atomic_store(&n->stored, stored);
+    (void)pthread_mutex_unlock(&v->lock);
 }

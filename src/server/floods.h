@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How many snapshots a machine makes: more than expected is an alarm; many times more is refused, but never the one
+ * of an hour. By the keeper's times alone, which a flood cannot move. */
+#ifndef ABRI_SERVER_FLOODS_H
+#define ABRI_SERVER_FLOODS_H
+
+#include "server/retention.h"
+#include "server/server_internal.h"
+
+/* Whether one more may be received now; ERR_BUSY says when the next may. */
+MUST_CHECK int flood_admit(struct server *s, const uint8_t machine[EVENT_ID_BYTES], const struct retention *policy,
+                           int64_t now_ns, struct err *e);
+/* Raises the alarm or ends it. */
+void flood_watch(struct server *s, const struct catalog_identity *machine, const struct retention *policy,
+                 int64_t now_ns);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is looked at every few minutes, by the catalogue alone: machines that are silent or flood, certificates
+ * and tokens that nobody uses, quotas, requests that are over. Raises alarms, and ends those whose cause is gone. */
+#ifndef ABRI_SERVER_WATCH_H
+#define ABRI_SERVER_WATCH_H
+
+#include "server/server_internal.h"
+
+void watch_all(struct server *s);
+/* Without a snapshot for longer than its policy says. */
+MUST_CHECK int watch_is_silent(struct server *s, const struct catalog_identity *machine, int64_t now_ns, bool *out,
+                               struct err *e);
+
+#endif
