@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define KEY_BYTES 16
+#define KEY_BYTES ADDRESS_KEY_BYTES
 
 struct address_slot {
     struct address_slot *next;
@@ -14,7 +14,7 @@ struct address_slot {
     uint32_t count;
 };
 
-static void key_of(const struct address *a, uint8_t key[KEY_BYTES])
+void address_key(const struct address *a, uint8_t key[KEY_BYTES])
 {
     static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     memcpy(key, a->b, KEY_BYTES);
@@ -71,7 +71,7 @@ static struct address_slot **find(struct address_table *t, const uint8_t key[KEY
 bool address_table_add(struct address_table *t, const struct address *a, uint32_t max)
 {
     uint8_t key[KEY_BYTES];
-    key_of(a, key);
+    address_key(a, key);
     (void)pthread_mutex_lock(&t->lock);
     struct address_slot **at = find(t, key);
     if (!*at && (*at = mem_zalloc(sizeof **at)))
@@ -86,7 +86,7 @@ bool address_table_add(struct address_table *t, const struct address *a, uint32_
 void address_table_remove(struct address_table *t, const struct address *a)
 {
     uint8_t key[KEY_BYTES];
-    key_of(a, key);
+    address_key(a, key);
     (void)pthread_mutex_lock(&t->lock);
     struct address_slot **at = find(t, key), *s = *at;
     if (s && --s->count == 0) {

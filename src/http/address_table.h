@@ -11,6 +11,10 @@
 
 #include <pthread.h>
 
+/* What counts as one: IPv4 whole, IPv6 by /64. */
+#define ADDRESS_KEY_BYTES 16
+void address_key(const struct address *a, uint8_t key[ADDRESS_KEY_BYTES]);
+
 struct address_slot;
 struct address_table {
     pthread_mutex_t lock;

@@ -222,6 +222,7 @@ int answer_write(nghttp2_session *h2, nghttp2_frame *frame, const uint8_t *head,
         r->answer->at += len;
     }
     l->gathered += FRAME_HEAD_BYTES + len;
+    connection_moved(c, len);
     return 0;
 }
 
@@ -266,7 +267,7 @@ void answer_submit(struct http_request *r)
     if (r->submitted) {
         if (r->deferred) {
             r->deferred = false;
-            r->sent_ms = c->loop->now_ms;
+            r->sent_ms = r->waits_ms = c->loop->now_ms;
             (void)nghttp2_session_resume_data(c->h2, r->stream_id);
         }
         return;
@@ -274,7 +275,7 @@ void answer_submit(struct http_request *r)
     if (!a && !failed)
         return;
     r->submitted = true;
-    r->sent_ms = c->loop->now_ms;
+    r->sent_ms = r->waits_ms = c->loop->now_ms;
     if (failed || submit(r, a))
         (void)nghttp2_submit_rst_stream(c->h2, NGHTTP2_FLAG_NONE, r->stream_id,
                                         NGHTTP2_INTERNAL_ERROR);

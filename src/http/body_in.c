@@ -57,7 +57,9 @@ static void collect(struct http_request *r, const uint8_t *p, size_t len)
     struct connection *c = r->connection;
     struct http_server *s = c->server;
     size_t others = c->collected - r->collected.len;
+    size_t owners = atomic_load(&c->owner->collected);
     if ((others && c->collected + len > s->limits.buffered_per_connection) ||
+        (owners > r->collected.len && owners + len > s->limits.buffered_per_owner) ||
         atomic_load(&s->waiting_total) + len > s->limits.buffered_total) {
         request_break(r, 503);
         return;
@@ -68,6 +70,7 @@ static void collect(struct http_request *r, const uint8_t *p, size_t len)
         return;
     }
     c->collected += len;
+    atomic_fetch_add(&c->owner->collected, len);
     atomic_fetch_add(&s->waiting_total, len);
 }
 
@@ -110,6 +113,7 @@ void body_in_add(struct http_request *r, const uint8_t *p, size_t len)
 {
     struct connection *c = r->connection;
     r->moved_ms = c->loop->now_ms;
+    connection_moved(c, len);
     if (r->lingers_ms) {
         r->lingered += len;
         if (r->lingered > LINGER_BYTES && r->lingered - len <= LINGER_BYTES)
@@ -157,6 +161,7 @@ void body_in_drop(struct http_request *r)
         size_t len = r->collected.len;
         buf_done(&r->collected);
         r->collected = (struct buf){.max = 1};
+        atomic_fetch_sub(&c->owner->collected, len);
         atomic_fetch_sub(&c->server->waiting_total, len);
         connection_input_released(c, 0);
     }

@@ -76,6 +76,7 @@ void connection_unref(struct connection *c)
         return;
     struct http_server *s = c->server;
     OPENSSL_free((void *)(uintptr_t)c->peer.certificate);
+    owners_leave(&s->owners, c->owner);
     (void)pthread_mutex_destroy(&c->lock);
     mem_free(c);
     (void)pthread_mutex_lock(&s->gone_lock);
@@ -278,6 +279,21 @@ static bool take_peer(struct connection *c)
     return true;
 }
 
+static bool join_owner(struct connection *c)
+{
+    struct http_server *s = c->server;
+    const struct http_handler *h = &s->handler;
+    uint8_t key[OWNER_KEY_BYTES] = {0};
+    bool named = h->owner && h->owner(h->arg, &c->peer, key + 1);
+    if (!named) /* how many of an address there may be was looked at already */
+        address_key(&c->address, key + 1);
+    key[0] = named;
+    c->owner = owners_join(&s->owners, key, named ? s->limits.connections_per_owner : UINT32_MAX);
+    if (!c->owner)
+        count_add(&s->count.refused_owner, 1);
+    return c->owner != NULL;
+}
+
 static bool handshake_turn(struct connection *c, bool *done)
 {
     if (!c->trusted && !c->checked_signature && speaks_proxy(c))
@@ -297,7 +313,7 @@ static bool handshake_turn(struct connection *c, bool *done)
         count_add(&c->server->count.handshakes_failed, 1);
         return false;
     }
-    if (!take_peer(c) || session_new(c))
+    if (!take_peer(c) || !join_owner(c) || session_new(c))
         return false;
     c->state = CONNECTION_OPEN;
     c->idle_ms = c->wrote_ms = c->sent_ms = c->loop->now_ms;

@@ -4,7 +4,7 @@
  *
  * Invariants
  *  1. The socket is not read while received bytes that wait for workers are at their limit, of
- *     this connection or of all; whoever takes the last below it wakes the loop.
+ *     this connection, of its owner or of all; whoever takes the last below it wakes the loop.
  *  2. What nghttp2 gave out and the socket did not take is kept (c->out) and goes first.
  *  3. A round reads and writes at most ROUND_BYTES; what is left goes on after the others.
  */
@@ -29,10 +29,15 @@ static bool all_have_room(const struct http_server *s)
     return atomic_load(&s->waiting_total) < s->limits.buffered_total;
 }
 
+static bool owner_has_room(const struct connection *c)
+{
+    return atomic_load(&c->owner->waiting) < c->server->limits.buffered_per_owner;
+}
+
 static bool has_room(const struct connection *c)
 {
     const struct http_server *s = c->server;
-    return atomic_load(&c->waiting) < s->limits.buffered_per_connection && all_have_room(s);
+    return atomic_load(&c->waiting) < s->limits.buffered_per_connection && owner_has_room(c) && all_have_room(s);
 }
 
 bool connection_may_read(struct connection *c)
@@ -40,21 +45,26 @@ bool connection_may_read(struct connection *c)
     if (has_room(c)) {
         if (atomic_exchange(&c->paused, false))
             for (struct http_request *r = c->open; r; r = r->open_next)
-                r->moved_ms = c->loop->now_ms; /* it was us who waited */
+                r->moved_ms = r->waits_ms = c->loop->now_ms; /* it was us who waited */
         return true;
     }
     atomic_store(&c->paused, true);
     if (!all_have_room(c->server))
         atomic_store(&c->server->total_paused, true);
+    if (!owner_has_room(c))
+        owners_pause(&c->server->owners, c);
     if (!has_room(c))
         return false;
     atomic_store(&c->paused, false); /* a worker was quicker */
+    if (atomic_load(&c->owner->has_paused)) /* and may not have seen it */
+        owners_resume(&c->server->owners, c->owner);
     return true;
 }
 
 void connection_input_took(struct connection *c, size_t n)
 {
     atomic_fetch_add(&c->waiting, n);
+    atomic_fetch_add(&c->owner->waiting, n);
     atomic_fetch_add(&c->server->waiting_total, n);
 }
 
@@ -62,6 +72,7 @@ void connection_input_released(struct connection *c, size_t n)
 {
     struct http_server *s = c->server;
     size_t mine = atomic_fetch_sub(&c->waiting, n) - n;
+    size_t owners = atomic_fetch_sub(&c->owner->waiting, n) - n;
     size_t all = atomic_fetch_sub(&s->waiting_total, n) - n;
     if (all < s->limits.buffered_total && atomic_load(&s->total_paused) &&
         atomic_exchange(&s->total_paused, false))
@@ -69,6 +80,8 @@ void connection_input_released(struct connection *c, size_t n)
             atomic_store(&s->loops[i].resume, true);
             loop_wake(&s->loops[i]);
         }
+    if (owners < s->limits.buffered_per_owner && atomic_load(&c->owner->has_paused))
+        owners_resume(&s->owners, c->owner);
     if (atomic_load(&c->paused) && mine < s->limits.buffered_per_connection)
         loop_post(c);
 }
@@ -196,6 +209,7 @@ static bool flush_kept(struct connection *c)
     if (n < 0)
         return false;
     c->out_at += (size_t)n;
+    connection_moved(c, (size_t)n);
     if (c->out_at == c->out_len)
         mem_free(TAKE(c->out));
     return true;

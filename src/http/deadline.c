@@ -10,6 +10,8 @@
  *   a head                                   its stream's begin         GOAWAY: HPACK is stuck
  *   the next bytes of a body                 the last ones              408
  *   a window for an answer                   the last bytes sent        RST_STREAM CANCEL
+ *   either of these, by a connection that    it was last looked at,     as above
+ *   moves fewer than slow_bytes of both      each slow_ms
  *   the rest of what was answered            the answer's end           RST_STREAM NO_ERROR
  *   GOAWAY to be sent                        it was given               closed
  */
@@ -55,9 +57,36 @@ static int64_t request_deadline(struct http_request *r)
     return awaits_body(r) ? r->moved_ms + l->stall_ms : TIMER_NEVER;
 }
 
+/* ---- pace: who sends or takes a byte now and then is not silent, and holds on to memory all the same ---- */
+
+/* Of the connection, since streams of one may starve each other. `at` is the request's deadline. */
+static bool awaits_peer(const struct http_request *r, int64_t at)
+{
+    return r->head_done && !r->lingers_ms && at != TIMER_NEVER;
+}
+
+static int64_t pace_deadline(struct connection *c, bool awaits)
+{
+    if (!awaits) {
+        c->pace_ms = 0;
+        return TIMER_NEVER;
+    }
+    if (!c->pace_ms) {
+        c->pace_ms = c->loop->now_ms;
+        c->moved = 0;
+    }
+    return c->pace_ms + c->server->limits.slow_ms;
+}
+
+void connection_moved(struct connection *c, size_t n)
+{
+    c->moved += n;
+}
+
 int64_t connection_deadline(struct connection *c)
 {
     const struct live_limits *l = &c->server->limits;
+    bool awaits = false;
     if (c->state != CONNECTION_OPEN)
         return c->since_ms + l->handshake_ms;
     int64_t at = TIMER_NEVER;
@@ -67,9 +96,12 @@ int64_t connection_deadline(struct connection *c)
         return sooner(at, c->closing_ms + CLOSING_MS);
     if (!c->open)
         at = sooner(at, c->idle_ms + l->idle_ms);
-    for (struct http_request *r = c->open; r; r = r->open_next)
-        at = sooner(at, request_deadline(r));
-    return at;
+    for (struct http_request *r = c->open; r; r = r->open_next) {
+        int64_t theirs = request_deadline(r);
+        awaits |= awaits_peer(r, theirs);
+        at = sooner(at, theirs);
+    }
+    return sooner(at, pace_deadline(c, awaits));
 }
 
 static void expire_request(struct http_request *r)
@@ -94,6 +126,23 @@ static void expire_request(struct http_request *r)
     }
 }
 
+/* All that were awaited when it was last looked at. */
+static void expire_slow(struct connection *c)
+{
+    const struct live_limits *l = &c->server->limits;
+    int64_t now = c->loop->now_ms;
+    if (!c->pace_ms || c->pace_ms + l->slow_ms > now)
+        return;
+    bool slow = c->moved < l->slow_bytes;
+    for (struct http_request *r = c->open, *next; slow && r; r = next) {
+        next = r->open_next;
+        if (r->waits_ms <= c->pace_ms && awaits_peer(r, request_deadline(r)))
+            expire_request(r);
+    }
+    c->pace_ms = now;
+    c->moved = 0;
+}
+
 static void expire_open(struct connection *c)
 {
     const struct live_limits *l = &c->server->limits;
@@ -112,6 +161,7 @@ static void expire_open(struct connection *c)
         if (request_deadline(r) <= now)
             expire_request(r);
     }
+    expire_slow(c);
     if (!c->open && c->idle_ms + l->idle_ms <= now) {
         c->idle_ms = now;
         (void)nghttp2_session_terminate_session(c->h2, NGHTTP2_NO_ERROR);

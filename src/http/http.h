@@ -6,8 +6,8 @@
  *
  * Threads: a few loops (one connection belongs to one loop for life) read and write
  * sockets and never block. Bodies and answers are worked on by a pool of workers, on
- * which a handler may block for as long as a disk needs. Requests of one connection
- * take turns with those of others, so that nobody with many streams starves anybody.
+ * which a handler may block for as long as a disk needs. Owners of connections take turns (and
+ * their connections among themselves), so that nobody with many streams or many connections starves anybody.
  *
  * Limits: everything of a connection is bounded (struct http_limits). A peer that is slow
  * costs its own connection only; one that sends more than it may gets its stream or its
@@ -56,7 +56,10 @@ int64_t http_content_length(const struct http_request *r);
 void http_set_user(struct http_request *r, void *user);
 void *http_user(const struct http_request *r);
 
-/* The handler. `head` is called by a loop when a request's head is there: it must not block,
+/* `owner` says whose a connection is, so that one owner's many connections share what one may have: called by a loop when
+ * TLS is done, must not block; false, or NULL: it is its address's.
+ *
+ * The handler. `head` is called by a loop when a request's head is there: it must not block,
  * and must call exactly one of http_respond…, http_collect and http_stream. `done` is called
  * once for each request that `head` saw, last, by a worker, also if the peer went away; frees
  * what `user` is. Callbacks for one request never overlap, and none begins before `head`
@@ -64,10 +67,12 @@ void *http_user(const struct http_request *r);
  *
  * A request that was handed to `run` or `end` belongs to the handler until it answers, peer or
  * no peer. Outside of a callback nothing of it may be touched after http_respond…. */
+#define HTTP_OWNER_BYTES 16
 struct http_handler {
     void (*head)(void *arg, struct http_request *r);
     void (*done)(void *arg, struct http_request *r); /* may be NULL */
     void *arg;
+    bool (*owner)(void *arg, const struct http_peer *p, uint8_t key_out[HTTP_OWNER_BYTES]); /* may be NULL */
 };
 
 /* Gathers the body, at most `max` bytes (413 beyond, without calling anybody), then calls
@@ -140,7 +145,10 @@ struct http_limits { /* 0: the default, named in limits.c with its reason */
     uint32_t handshake_ms, head_ms; /* from accept to TLS; from a stream's begin to its head */
     uint32_t idle_ms;               /* a connection without any stream */
     uint32_t stall_ms;              /* a body or an answer that does not move at all */
+    uint32_t slow_ms, slow_bytes;   /* a connection whose bodies and answers move less than so much in that time */
+    uint32_t connections_per_owner, requests_per_owner; /* at once; of owners that the handler names */
     size_t buffered_per_connection, buffered_total; /* received bytes that wait for workers */
+    size_t buffered_per_owner;
 };
 
 struct http_config {
@@ -150,6 +158,7 @@ struct http_config {
     unsigned loops, workers; /* 0: by the number of processors */
     struct http_limits limits;
     struct http_handler handler;
+    unsigned stop_ms; /* how long http_server_stop waits for handlers; 0: for ever */
 };
 
 /* Starts serving on threads of its own, which take no signals. ERR_USAGE names what is wrong
@@ -168,9 +177,10 @@ void http_server_set_limits(struct http_server *s, const struct http_limits *lim
 void http_server_drop(struct http_server *s, bool (*matches)(void *arg, const struct http_peer *p),
                       void *arg);
 /* No new connections or streams; waits up to `drain_ms` for those under way, ends the rest,
- * waits for callbacks and for answers that the handler owes, and frees. Not from a callback.
- * NULL is fine. */
-void http_server_stop(struct http_server *s, unsigned drain_ms);
+ * waits for callbacks and for answers that the handler owes (stop_ms), and frees. Not from a callback.
+ * NULL is fine. False: a handler did not come back within stop_ms; nothing is freed then, and the
+ * process should end (or call again). */
+bool http_server_stop(struct http_server *s, unsigned drain_ms);
 
 /* Whether the threads still turn, compared with the call before; the first knows nothing bad. Asks
  * every loop to take a turn until the next call. Does not block. By one thread. */
@@ -183,7 +193,7 @@ struct http_pulse http_server_pulse(struct http_server *s);
 
 struct http_stats { /* since the start, but for those that say "now" */
     uint64_t accepted, handshakes_failed, requests, bytes_in, bytes_out;
-    uint64_t refused_full, refused_address, refused_proxy, timed_out, protocol_errors;
+    uint64_t refused_full, refused_address, refused_owner, refused_proxy, timed_out, protocol_errors;
     uint64_t connections_now, streams_now, queued_now, buffered_now;
 };
 struct http_stats http_server_stats(const struct http_server *s);

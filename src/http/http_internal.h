@@ -17,6 +17,7 @@
 #include "http/address.h"
 #include "http/address_table.h"
 #include "http/http.h"
+#include "http/owners.h"
 #include "http/timers.h"
 
 #include <nghttp2/nghttp2.h>
@@ -99,6 +100,7 @@ struct http_request {
     int32_t stream_id;
     struct http_request *open_next, *open_prev;
     int64_t begun_ms, moved_ms, sent_ms;
+    int64_t waits_ms;   /* since when the peer is waited for, as to its pace */
     int64_t lingers_ms; /* since when an answer is sent whose request still comes; 0: no */
     size_t lingered;    /* bytes that came since */
     bool remote_ended, submitted, deferred, touched, continue_sent;
@@ -175,6 +177,8 @@ struct connection {
     uint8_t *out; /* encrypted never, given to SSL_write not yet */
     size_t out_at, out_len;
     int64_t since_ms, idle_ms, wrote_ms, sent_ms, closing_ms;
+    int64_t pace_ms;   /* since when `moved` is counted; 0: nobody waits for the peer */
+    uint64_t moved;    /* bytes of bodies and answers */
     struct timer timer;
     struct http_request *open, *touched;
     unsigned open_count;
@@ -191,6 +195,9 @@ struct connection {
     atomic_size_t answers;    /* bytes of answers that were made and not sent */
     atomic_uint fills_wanted; /* of sources that wait, perhaps for room; changes need the lock */
     atomic_bool paused;       /* does not read */
+    struct owner *owner;      /* fixed once `ready` */
+    struct connection *owner_next; /* owners.lock */
+    bool owner_paused;
 
     struct connection *posted_next; /* loop.lock */
     bool posted;
@@ -237,8 +244,9 @@ struct loop {
 /* As http_limits, to be read while somebody sets them. */
 struct live_limits {
     _Atomic uint32_t connections, connections_per_address, streams, path_bytes, header_bytes;
-    _Atomic uint32_t handshake_ms, head_ms, idle_ms, stall_ms;
-    atomic_size_t buffered_per_connection, buffered_total;
+    _Atomic uint32_t handshake_ms, head_ms, idle_ms, stall_ms, slow_ms, slow_bytes;
+    _Atomic uint32_t connections_per_owner, requests_per_owner;
+    atomic_size_t buffered_per_connection, buffered_total, buffered_per_owner;
 };
 
 struct listener {
@@ -250,7 +258,7 @@ struct listener {
 struct workers;
 struct counters {
     _Atomic uint64_t accepted, handshakes_failed, requests, bytes_in, bytes_out;
-    _Atomic uint64_t refused_full, refused_address, refused_proxy, timed_out, protocol_errors;
+    _Atomic uint64_t refused_full, refused_address, refused_owner, refused_proxy, timed_out, protocol_errors;
     _Atomic uint64_t connections, streams, queued, taken; /* taken: by workers, ever */
 };
 
@@ -266,6 +274,8 @@ struct http_server {
     struct workers *workers;
     struct piece_pool pieces;
     struct address_table addresses;
+    struct owners owners;
+    unsigned stop_ms;
     struct counters count;
     atomic_size_t waiting_total, answers_total;
     atomic_bool total_paused;
@@ -326,6 +336,7 @@ bool connection_may_read(struct connection *c);
 /* deadline.c */
 int64_t connection_deadline(struct connection *c); /* TIMER_NEVER: waits for nothing */
 void connection_expire(struct connection *c);      /* acts on what is over */
+void connection_moved(struct connection *c, size_t n); /* loop: bytes of a body or an answer */
 
 /* session.c */
 MUST_CHECK int session_new(struct connection *c); /* sets c->h2; -1: no memory */

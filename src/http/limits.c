@@ -27,12 +27,23 @@ void limits_fill(struct http_limits *l)
     default_u32(&l->idle_ms, 10 * 60 * 1000);
     /* A link that loses everything for a minute is down. */
     default_u32(&l->stall_ms, 60 * 1000);
+    /* 1 KiB/s, a tenth of what an analogue modem did: below, a stream is not for its bytes. */
+    default_u32(&l->slow_ms, 60 * 1000);
+    default_u32(&l->slow_bytes, 60 << 10);
+    /* An agent has four, or some dozens if many of its programs run at once. */
+    default_u32(&l->connections_per_owner, 256);
+    default_u32(&l->requests_per_owner, 512);
     /* What a fast peer sends while a disk syncs once: 4 MiB at 1 Gbit/s are 34 ms. */
     if (!l->buffered_per_connection)
         l->buffered_per_connection = (size_t)4 << 20;
     /* A quarter of the 512 MiB that a server may take. */
     if (!l->buffered_total)
         l->buffered_total = (size_t)128 << 20;
+    /* So that three who flood at once still leave room for everybody else. */
+    if (!l->buffered_per_owner)
+        l->buffered_per_owner = l->buffered_total / 4;
+    if (l->buffered_per_owner < l->buffered_per_connection)
+        l->buffered_per_owner = l->buffered_per_connection;
 }
 
 void limits_set(struct live_limits *out, const struct http_limits *l)
@@ -46,6 +57,11 @@ void limits_set(struct live_limits *out, const struct http_limits *l)
     atomic_store(&out->head_ms, l->head_ms);
     atomic_store(&out->idle_ms, l->idle_ms);
     atomic_store(&out->stall_ms, l->stall_ms);
+    atomic_store(&out->slow_ms, l->slow_ms);
+    atomic_store(&out->slow_bytes, l->slow_bytes);
+    atomic_store(&out->connections_per_owner, l->connections_per_owner);
+    atomic_store(&out->requests_per_owner, l->requests_per_owner);
+    atomic_store(&out->buffered_per_owner, l->buffered_per_owner);
     atomic_store(&out->buffered_per_connection, l->buffered_per_connection);
     atomic_store(&out->buffered_total, l->buffered_total);
 }

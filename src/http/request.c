@@ -28,9 +28,10 @@ struct http_request *request_new(struct connection *c, int32_t stream_id)
     r->stream_id = stream_id;
     r->content_length = -1;
     r->head.max = (size_t)c->server->limits.header_bytes + 4096;
-    r->begun_ms = r->moved_ms = r->sent_ms = c->loop->now_ms;
+    r->begun_ms = r->moved_ms = r->sent_ms = r->waits_ms = c->loop->now_ms;
     connection_ref(c);
     atomic_fetch_add(&c->alive, 1);
+    atomic_fetch_add(&c->owner->requests, 1);
     r->open_next = c->open;
     if (c->open)
         c->open->open_prev = r;
@@ -53,6 +54,7 @@ void request_free(struct http_request *r)
     buf_done(&r->head);
     mem_free(r);
     atomic_fetch_sub(&c->alive, 1);
+    atomic_fetch_sub(&c->owner->requests, 1);
     connection_unref(c);
 }
 
@@ -179,7 +181,7 @@ void request_head_done(struct http_request *r, bool ended)
     r->method = r->path = r->query = "";
     read_head(r);
     r->remote_ended = ended;
-    r->moved_ms = c->loop->now_ms;
+    r->moved_ms = r->waits_ms = c->loop->now_ms;
     if (r->head_error) {
         /* The handler never hears of it: neither head nor done. */
         (void)pthread_mutex_lock(&c->lock);

@@ -55,6 +55,8 @@ static struct http_server *server_new(const struct http_config *c)
     (void)pthread_cond_init(&s->gone, &monotonic);
     (void)pthread_condattr_destroy(&monotonic);
     piece_pool_init(&s->pieces);
+    owners_init(&s->owners);
+    s->stop_ms = c->stop_ms;
     return s;
 }
 
@@ -89,7 +91,24 @@ static int server_start_threads(struct http_server *s, unsigned workers, struct 
     return rc;
 }
 
-static void server_end(struct http_server *s)
+/* Until no connection is left: handlers have come back and answered. False: not within `ms`. */
+static bool wait_for_all(struct http_server *s, int64_t ms)
+{
+    int64_t until = clock_monotonic_ns() + ms * 1000000;
+    struct timespec at = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
+    (void)pthread_mutex_lock(&s->gone_lock);
+    while (s->connection_count &&
+           pthread_cond_timedwait(&s->gone, &s->gone_lock, &at) != ETIMEDOUT) {
+    }
+    bool all = s->connection_count == 0;
+    (void)pthread_mutex_unlock(&s->gone_lock);
+    return all;
+}
+
+#define FOR_EVER_MS (INT64_C(100) * 365 * 86400 * 1000)
+
+/* False: handlers still run. */
+static bool server_end(struct http_server *s)
 {
     /* The first gives connections to the others: it must be gone before they go. */
     for (unsigned i = 0; i < s->loop_count; i++)
@@ -97,11 +116,10 @@ static void server_end(struct http_server *s)
             loop_ask(&s->loops[i], LOOP_END);
             loop_join(&s->loops[i]);
         }
-    (void)pthread_mutex_lock(&s->gone_lock);
-    while (s->connection_count)
-        (void)pthread_cond_wait(&s->gone, &s->gone_lock);
-    (void)pthread_mutex_unlock(&s->gone_lock);
+    if (!wait_for_all(s, s->stop_ms ? (int64_t)s->stop_ms : FOR_EVER_MS))
+        return false;
     workers_free(s->workers);
+    return true;
 }
 
 static void server_free(struct http_server *s)
@@ -113,6 +131,7 @@ static void server_free(struct http_server *s)
     SSL_CTX_free(s->tls);
     address_table_done(&s->addresses);
     piece_pool_done(&s->pieces);
+    owners_done(&s->owners);
     mem_free(s->loops);
     mem_free(s->listeners);
     (void)pthread_mutex_destroy(&s->tls_lock);
@@ -127,7 +146,7 @@ int http_server_start(const struct http_config *c, struct http_server **out, str
     if (!s)
         return err_no_memory(e, "the server");
     if (server_init(s, c, e) || server_start_threads(s, workers_for(c), e)) {
-        server_end(s);
+        (void)server_end(s); /* nobody came yet */
         /* A start that failed takes nothing over. */
         for (size_t i = 0; i < s->listener_count; i++)
             s->listeners[i].fd = -1;
@@ -182,26 +201,17 @@ void http_server_drop(struct http_server *s, bool (*matches)(void *arg, const st
     }
 }
 
-static void wait_for_all(struct http_server *s, unsigned drain_ms)
-{
-    int64_t until = clock_monotonic_ns() + (int64_t)drain_ms * 1000000;
-    struct timespec at = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
-    (void)pthread_mutex_lock(&s->gone_lock);
-    while (s->connection_count &&
-           pthread_cond_timedwait(&s->gone, &s->gone_lock, &at) != ETIMEDOUT) {
-    }
-    (void)pthread_mutex_unlock(&s->gone_lock);
-}
-
-void http_server_stop(struct http_server *s, unsigned drain_ms)
+bool http_server_stop(struct http_server *s, unsigned drain_ms)
 {
     if (!s)
-        return;
+        return true;
     for (unsigned i = 0; i < s->loop_count; i++)
         loop_ask(&s->loops[i], LOOP_DRAIN);
-    wait_for_all(s, drain_ms);
-    server_end(s);
+    (void)wait_for_all(s, drain_ms);
+    if (!server_end(s))
+        return false;
     server_free(s);
+    return true;
 }
 
 static uint64_t count_of(const _Atomic uint64_t *c)
@@ -220,6 +230,7 @@ struct http_stats http_server_stats(const struct http_server *s)
         .bytes_out = count_of(&c->bytes_out),
         .refused_full = count_of(&c->refused_full),
         .refused_address = count_of(&c->refused_address),
+        .refused_owner = count_of(&c->refused_owner),
         .refused_proxy = count_of(&c->refused_proxy),
         .timed_out = count_of(&c->timed_out),
         .protocol_errors = count_of(&c->protocol_errors),

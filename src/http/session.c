@@ -66,12 +66,13 @@ static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *hd, void 
     return 0;
 }
 
-/* Too much of this connection is under way: requests whose streams were reset while workers
+/* Too much of this connection, or of its owner's, is under way: requests whose streams were reset while workers
  * have them, or answers that nobody reads. */
 static bool is_full(const struct connection *c)
 {
     const struct live_limits *l = &c->server->limits;
     return atomic_load(&c->alive) >= 2 * l->streams ||
+           (owner_is_named(c->owner) && atomic_load(&c->owner->requests) >= l->requests_per_owner) ||
            atomic_load(&c->answers) > 2 * l->buffered_per_connection;
 }
 

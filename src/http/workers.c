@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The workers and their queue: a ring of connections, each with its ready requests. A worker
- * takes one request of the first connection, which then goes to the end.
+ * The workers and their queue: a ring of owners, each with a ring of its connections, each with its ready
+ * requests. A worker takes one request of the first connection of the first owner; both then go to the end.
  *
  * Invariants
- *  1. A connection is in the ring if it has ready requests and fewer than `share` running.
- *  2. One connection never has all workers, unless there is only one.
+ *  1. A connection is in its owner's ring if it has ready requests and fewer than `share` running; an owner is in
+ *     the ring if a connection is in its own, and, if it was named, fewer than `share` of it are running.
+ *  2. No connection ever has all workers, and no owner that was named, however many its connections, unless there
+ *     is only one worker. (Behind an address there may be many.)
  *  3. A request is with at most one worker (request_work.c, `scheduled`).
  */
 #include "http/http_internal.h"
@@ -18,33 +20,57 @@ struct workers {
     struct http_server *server;
     pthread_mutex_t lock;
     pthread_cond_t some;
-    struct connection *first, *last;
-    unsigned share; /* at once for one connection */
+    struct owner *first, *last;
+    unsigned share; /* at once for one */
     bool stopping;
     unsigned started;
     pthread_t *threads;
 };
 
-static void enqueue(struct workers *w, struct connection *c)
+static void enqueue(struct workers *w, struct owner *o)
 {
+    if (o->queued || !o->ready_first || (owner_is_named(o) && o->running >= w->share))
+        return;
+    o->queued = true;
+    o->queue_next = NULL;
+    if (w->last)
+        w->last->queue_next = o;
+    else
+        w->first = o;
+    w->last = o;
+    (void)pthread_cond_signal(&w->some);
+}
+
+static void enqueue_connection(struct workers *w, struct connection *c)
+{
+    struct owner *o = c->owner;
     if (c->queued || !c->ready_first || c->running >= w->share)
         return;
     c->queued = true;
     c->queue_next = NULL;
-    if (w->last)
-        w->last->queue_next = c;
+    if (o->ready_last)
+        o->ready_last->queue_next = c;
     else
-        w->first = c;
-    w->last = c;
-    (void)pthread_cond_signal(&w->some);
+        o->ready_first = c;
+    o->ready_last = c;
 }
 
-static struct connection *dequeue(struct workers *w)
+static struct owner *dequeue(struct workers *w)
 {
-    struct connection *c = w->first;
-    w->first = c->queue_next;
+    struct owner *o = w->first;
+    w->first = o->queue_next;
     if (!w->first)
         w->last = NULL;
+    o->queued = false;
+    return o;
+}
+
+static struct connection *dequeue_connection(struct owner *o)
+{
+    struct connection *c = o->ready_first;
+    o->ready_first = c->queue_next;
+    if (!o->ready_first)
+        o->ready_last = NULL;
     c->queued = false;
     return c;
 }
@@ -67,18 +93,23 @@ static void *worker_main(void *arg)
             (void)pthread_cond_wait(&w->some, &w->lock);
         if (!w->first)
             break;
-        struct connection *c = dequeue(w);
+        struct owner *o = dequeue(w);
+        struct connection *c = dequeue_connection(o);
         struct http_request *r = take_ready(c);
         c->running++;
-        enqueue(w, c);
+        enqueue_connection(w, c);
+        o->running++;
+        enqueue(w, o);
         (void)pthread_mutex_unlock(&w->lock);
         count_sub(&w->server->count.queued, 1);
         count_add(&w->server->count.taken, 1);
-        connection_ref(c); /* the request's own may go with it */
+        connection_ref(c); /* the request's own may go with it; and it keeps its owner */
         request_work(r);
         (void)pthread_mutex_lock(&w->lock);
+        o->running--;
         c->running--;
-        enqueue(w, c);
+        enqueue_connection(w, c);
+        enqueue(w, o);
         (void)pthread_mutex_unlock(&w->lock);
         connection_unref(c);
         (void)pthread_mutex_lock(&w->lock);
@@ -99,7 +130,8 @@ void workers_add(struct http_request *r)
     else
         c->ready_first = r;
     c->ready_last = r;
-    enqueue(w, c);
+    enqueue_connection(w, c);
+    enqueue(w, c->owner);
     (void)pthread_mutex_unlock(&w->lock);
 }
 

@@ -144,6 +144,45 @@ static void test_a_streamed_body_stops(void **state)
     assert_int_equal(site.ends, 0);
 }
 
+/* What comes bit by bit is no silence; but below the pace all the same. */
+static void test_a_body_that_trickles(void **state)
+{
+    (void)state;
+    struct client c;
+    start_with(&(struct http_limits){.slow_ms = 100, .slow_bytes = 1U << 31}, false);
+    assert_true(client_open(&c, &site, NULL));
+    size_t at = client_request(&c, "POST", "/sink", INT64_C(1) << 32);
+    c.streams[at].held = true;
+    for (uint64_t i = 1; !c.streams[at].closed && !c.gone; i++) {
+        c.streams[at].hold_at = c.streams[at].sent + 1;
+        client_hold(&c, at, false);
+        client_step(&c, 1);
+        assert_true(i < 60000);
+    }
+    assert_int_equal(c.streams[at].status, 408);
+    expect_timed_out();
+    assert_string_equal(client_get(&c, "/hello", NULL), "hello\n");
+    client_close(&c);
+}
+
+static void test_what_keeps_its_pace_goes_on(void **state)
+{
+    (void)state;
+    struct client c;
+    start_with(&(struct http_limits){.slow_ms = 50, .slow_bytes = 1}, false);
+    assert_true(client_open(&c, &site, NULL));
+    size_t at = client_request(&c, "POST", "/sink", 8 << 20);
+    c.streams[at].held = true;
+    while (c.streams[at].sent < 8 << 20) { /* several times 50 ms */
+        c.streams[at].hold_at = c.streams[at].sent + 1;
+        client_hold(&c, at, false);
+        client_step(&c, 1);
+    }
+    client_until_closed(&c, at);
+    assert_int_equal(c.streams[at].status, 200);
+    client_close(&c);
+}
+
 static void test_a_window_stays_closed(void **state)
 {
     (void)state;
@@ -183,7 +222,7 @@ static void test_a_worker_may_take_as_long_as_it_likes(void **state)
     (void)state;
     struct client c;
     start_with(
-        &(struct http_limits){.stall_ms = 250, .head_ms = 250, .idle_ms = 250},
+        &(struct http_limits){.stall_ms = 250, .head_ms = 250, .idle_ms = 250, .slow_ms = 100, .slow_bytes = 1U << 31},
         false);
     assert_true(client_open(&c, &site, NULL));
     size_t a = client_request(&c, "POST", "/block", 10);
@@ -225,6 +264,8 @@ int main(void)
         T(a_head_that_never_ends),
         T(a_collected_body_stops),
         T(a_streamed_body_stops),
+        T(a_body_that_trickles),
+        T(what_keeps_its_pace_goes_on),
         T(a_window_stays_closed),
         T(the_socket_is_not_read),
         T(a_worker_may_take_as_long_as_it_likes),

@@ -252,6 +252,137 @@ static void test_slow_readers_do_not_hold_up_others(void **state)
     until_count(&site.frees, 121);
 }
 
+/* ---- owners -------------------------------------------------------------------------------- */
+
+static void open_as(struct client *c, const struct identity *who)
+{
+    assert_true(client_open(c, &site, &(struct client_options){.line.identity = who}));
+}
+
+static void test_one_owner_never_has_all_workers(void **state)
+{
+    (void)state;
+    static struct client greedy[4], modest;
+    start_with(NULL, 4, 0);
+    for (size_t i = 0; i < 4; i++) {
+        open_as(&greedy[i], &site.machine);
+        for (unsigned k = 0; k < 10; k++)
+            (void)client_request(&greedy[i], "POST", "/block", 0);
+        client_until_count(&greedy[i], &site.heads, 10 * (unsigned)(i + 1));
+    }
+    until_count(&site.blocked, 3);
+    open_as(&modest, &site.stranger);
+    for (unsigned i = 0; i < 20; i++) {
+        size_t at = client_request(&modest, "POST", "/echo", 1000);
+        client_until_closed(&modest, at);
+        assert_int_equal(modest.streams[at].status, 200);
+    }
+    assert_int_equal(site.blocked, 3);
+    site_open_gate(&site);
+    for (size_t i = 0; i < 4; i++) {
+        client_until_all_closed(&greedy[i]);
+        for (unsigned k = 0; k < 10; k++)
+            assert_int_equal(greedy[i].streams[k].status, 200);
+        client_close(&greedy[i]);
+    }
+    assert_int_equal(site.blocked_most, 3);
+    client_close(&modest);
+}
+
+static void test_what_waits_of_an_owner_is_bounded(void **state)
+{
+    (void)state;
+    enum { COUNT = 4 };
+    static struct client c[COUNT], other;
+    struct http_limits l = {.buffered_per_connection = 1 << 20, .buffered_per_owner = 2 << 20};
+    start_with(&l, 4, 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        open_as(&c[i], &site.machine);
+        (void)client_request(&c[i], "POST", "/slow", 4 << 20);
+    }
+    uint64_t last = 0, sum = 0;
+    for (unsigned idle = 0; idle < 100; last = sum) {
+        sum = 0;
+        for (size_t i = 0; i < COUNT; i++) {
+            client_step(&c[i], 1);
+            sum += c[i].streams[0].sent;
+        }
+        idle = sum == last ? idle + 1 : 0;
+        assert_true(stats().buffered_now <= (2 << 20) + HTTP_PIECE_MAX);
+    }
+    open_as(&other, &site.stranger); /* for whom there is room */
+    size_t at = client_request(&other, "POST", "/sink", 8 << 20);
+    client_until_closed(&other, at);
+    assert_string_equal((char *)other.streams[at].body, "8388608 0\n");
+    client_close(&other);
+    site_open_gate(&site);
+    for (unsigned left = COUNT; left;) {
+        left = 0;
+        for (size_t i = 0; i < COUNT; i++) {
+            client_step(&c[i], 1);
+            assert_false(c[i].gone);
+            left += !c[i].streams[0].closed;
+        }
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_string_equal((char *)c[i].streams[0].body, "4194304 0\n");
+        client_close(&c[i]);
+    }
+}
+
+/* They go while they are paused: nothing is kept of them. */
+static void test_an_owner_that_goes_while_it_waits(void **state)
+{
+    (void)state;
+    static struct client c[4];
+    struct http_limits l = {.buffered_per_connection = 512 << 10, .buffered_per_owner = 512 << 10};
+    start_with(&l, 4, 0);
+    for (size_t i = 0; i < 4; i++) {
+        open_as(&c[i], &site.machine);
+        size_t at = client_request(&c[i], "POST", "/slow", 4 << 20);
+        for (unsigned k = 0; k < 100 && !c[i].streams[at].closed; k++)
+            client_step(&c[i], 1);
+    }
+    for (size_t i = 0; i < 4; i++)
+        client_close(&c[i]);
+    site_open_gate(&site);
+    while (stats().connections_now || stats().buffered_now)
+        (void)poll(NULL, 0, 1);
+    open_as(&c[0], &site.machine);
+    assert_string_equal(client_get(&c[0], "/hello", NULL), "hello\n");
+    client_close(&c[0]);
+}
+
+static void test_connections_and_requests_of_an_owner_are_bounded(void **state)
+{
+    (void)state;
+    static struct client c[4];
+    struct http_limits l = {.connections_per_owner = 2, .requests_per_owner = 5};
+    start_with(&l, 4, 0);
+    open_as(&c[0], &site.machine);
+    open_as(&c[1], &site.machine);
+    struct client_options o = {.line.identity = &site.machine};
+    if (client_open(&c[2], &site, &o)) /* TLS 1.3: the client may be done before the server has looked */
+        client_until_gone(&c[2]);
+    client_close(&c[2]);
+    assert_int_equal(stats().refused_owner, 1);
+    open_as(&c[3], &site.stranger);
+    for (unsigned i = 0; i < 5; i++)
+        (void)client_request(&c[i % 2], "POST", "/block", 0);
+    client_until_count(&c[0], &site.heads, 3);
+    client_until_count(&c[1], &site.heads, 5);
+    size_t at = client_request(&c[0], "GET", "/hello", -1);
+    client_until_closed(&c[0], at);
+    assert_int_equal(c[0].streams[at].code, NGHTTP2_REFUSED_STREAM);
+    assert_string_equal(client_get(&c[3], "/hello", NULL), "hello\n");
+    site_open_gate(&site);
+    client_until_all_closed(&c[0]);
+    client_until_all_closed(&c[1]);
+    for (size_t i = 0; i < 4; i++)
+        if (i != 2)
+            client_close(&c[i]);
+}
+
 /* ---- front ends ------------------------------------------------------------------------------ */
 
 static size_t said(uint8_t *out, uint8_t command)
@@ -355,7 +486,7 @@ static void test_clients_behind_a_front_end_are_counted_apart(void **state)
 static void *stop_thread(void *arg)
 {
     (void)arg;
-    http_server_stop(site.http, 20000);
+    assert_true(http_server_stop(site.http, 20000));
     return NULL;
 }
 
@@ -402,6 +533,25 @@ static void test_stopping_at_once_aborts(void **state)
     client_close(&c);
 }
 
+static void test_a_handler_that_hangs_does_not_hold_up_the_end(void **state)
+{
+    (void)state;
+    struct client c;
+    site.stop_ms = 50;
+    start_with(NULL, 4, 0);
+    assert_true(client_open(&c, &site, NULL));
+    (void)client_request(&c, "POST", "/block", 0);
+    client_until_count(&c, &site.blocked, 1);
+    assert_false(http_server_stop(site.http, 0)); /* nothing is freed: a program would end here */
+    site_open_gate(&site);
+    site.stop_ms = 0;
+    while (!http_server_stop(site.http, 0)) {
+    }
+    site.http = NULL;
+    assert_int_equal(site.dones, 1);
+    client_close(&c);
+}
+
 static int make(void **state)
 {
     (void)state;
@@ -429,6 +579,11 @@ int main(void)
         T(collected_bodies_that_do_not_fit_are_refused),
         T(one_connection_never_has_all_workers),
         T(a_single_worker_serves_all),
+        T(one_owner_never_has_all_workers),
+        T(what_waits_of_an_owner_is_bounded),
+        T(an_owner_that_goes_while_it_waits),
+        T(connections_and_requests_of_an_owner_are_bounded),
+        T(a_handler_that_hangs_does_not_hold_up_the_end),
         T(slow_readers_do_not_hold_up_others),
         T(a_front_end_says_for_whom_it_speaks),
         T(a_header_comes_byte_by_byte),

@@ -40,7 +40,7 @@ static void test_a_start_without_memory(void **state)
         assert_null(s);
     }
     assert_true(n > 6);
-    http_server_stop(s, 0);
+    (void)http_server_stop(s, 0);
 }
 
 /* A little of everything; whatever comes of it. */

@@ -321,6 +321,16 @@ void site_make(struct site *s)
     (void)pthread_cond_init(&s->opened, NULL);
 }
 
+/* Who has a certificate is told by it: the end of it is its signature. */
+static bool on_owner(void *arg, const struct http_peer *p, uint8_t key_out[HTTP_OWNER_BYTES])
+{
+    (void)arg;
+    if (!p->certificate || p->certificate_len < HTTP_OWNER_BYTES)
+        return false;
+    memcpy(key_out, p->certificate + p->certificate_len - HTTP_OWNER_BYTES, HTTP_OWNER_BYTES);
+    return true;
+}
+
 void site_start(struct site *s, const struct http_limits *limits, unsigned loops, unsigned workers,
                 const char *const *trusted, size_t trusted_count, int port)
 {
@@ -332,7 +342,8 @@ void site_start(struct site *s, const struct http_limits *limits, unsigned loops
         .listener_count = 1,
         .loops = loops,
         .workers = workers,
-        .handler = {on_head, on_done, s},
+        .handler = {on_head, on_done, s, on_owner},
+        .stop_ms = s->stop_ms,
     };
     if (limits)
         c.limits = *limits;
@@ -348,8 +359,10 @@ void site_start(struct site *s, const struct http_limits *limits, unsigned loops
 
 void site_stop(struct site *s, unsigned drain_ms)
 {
-    http_server_stop(s->http, drain_ms);
+    if (!http_server_stop(s->http, drain_ms))
+        abort();
     s->http = NULL;
+    s->stop_ms = 0;
 }
 
 void site_done(struct site *s)

@@ -34,6 +34,7 @@ struct site {
     struct identity server, machine, expired, stranger;
     struct http_server *http;
     int port;
+    unsigned stop_ms; /* of the next start */
     atomic_uint heads, dones, runs, ends, aborts, pieces, frees, overlaps, answered_early;
     atomic_uint streams, sources; /* that were begun */
     atomic_uint blocked, blocked_most;
