@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -207,9 +208,11 @@ static void stop_all(struct running *r)
         local_close(r->control);
         control_remove(r->first.root);
     }
-    if (r->server)
-        server_stop(r->server, DRAIN_MS);
-    else
+    if (r->server && !server_stop(r->server, DRAIN_MS)) {
+        (void)fflush(NULL);
+        _exit(EXIT_FAILURE); /* a thread of it hangs: nothing may be freed */
+    }
+    if (!r->server)
         for (size_t i = 0; i < r->listener_count; i++)
             file_close(&r->listeners[i].fd);
     settings_done(&r->now);

@@ -84,6 +84,11 @@ const struct setting settings_table[] = {
     {"limits", "head-seconds", SETTING_NUMBER, LIMIT(head_s), 1, 3600, true, "S", "from a request's first byte to its head", "10", NULL},
     {"limits", "idle-seconds", SETTING_NUMBER, LIMIT(idle_s), 1, 86400, true, "S", "a connection without a request", "600", NULL},
     {"limits", "stall-seconds", SETTING_NUMBER, LIMIT(stall_s), 1, 3600, true, "S", "a body or an answer that does not move at all", "60", NULL},
+    {"limits", "slow-seconds", SETTING_NUMBER, LIMIT(slow_s), 1, 3600, true, "S", "how long bodies and answers of a connection may be slow", "60", NULL},
+    {"limits", "slow-bytes-per-second", SETTING_NUMBER, LIMIT(slow_bytes_per_s), 1, 1048576, true, "N", "what is slow: less than so much", "1024", NULL},
+    {"limits", "connections-per-machine", SETTING_NUMBER, LIMIT(connections_per_machine), 1, 1000000, true, "N", "connections of one machine or person", "256", NULL},
+    {"limits", "requests-per-machine", SETTING_NUMBER, LIMIT(requests_per_machine), 1, 1000000, true, "N", "requests at once of one machine or person", "512", NULL},
+    {"limits", "buffer-per-machine-mib", SETTING_NUMBER, LIMIT(buffer_per_machine_mib), 1, 1048576, true, "MIB", "received and not worked on, of one machine or person", "a quarter of all", NULL},
     {"limits", "buffer-kib", SETTING_NUMBER, LIMIT(buffer_kib), 512, 1048576, true, "KIB", "received and not worked on, of a connection", "4096", NULL},
     {"limits", "buffer-total-mib", SETTING_NUMBER, LIMIT(buffer_total_mib), 1, 1048576, true, "MIB", "the same of all connections", "128", NULL},
     {"listener", "address", SETTING_TEXT, LISTENER(address), 0, 0, false, "ADDR:PORT", "where it listens; without it, systemd hands a socket of this NAME over", NULL, listen_check},
@@ -309,6 +314,12 @@ void settings_print(const struct settings *s, FILE *f)
 
 /* ---- what they mean together ---------------------------------------------------------------------------- */
 
+/* What holds, said or not. */
+static uint64_t or_else(uint64_t said, uint64_t otherwise)
+{
+    return said ? said : otherwise;
+}
+
 struct http_limits settings_limits(const struct settings *s)
 {
     return (struct http_limits){
@@ -319,6 +330,13 @@ struct http_limits settings_limits(const struct settings *s)
         .head_ms = (uint32_t)s->limits.head_s * 1000,
         .idle_ms = (uint32_t)s->limits.idle_s * 1000,
         .stall_ms = (uint32_t)s->limits.stall_s * 1000,
+        .slow_ms = (uint32_t)s->limits.slow_s * 1000,
+        .slow_bytes = (uint32_t)(s->limits.slow_s || s->limits.slow_bytes_per_s
+                                     ? or_else(s->limits.slow_s, 60) * or_else(s->limits.slow_bytes_per_s, 1024)
+                                     : 0),
+        .connections_per_owner = (uint32_t)s->limits.connections_per_machine,
+        .requests_per_owner = (uint32_t)s->limits.requests_per_machine,
+        .buffered_per_owner = (size_t)s->limits.buffer_per_machine_mib << 20,
         .buffered_per_connection = (size_t)s->limits.buffer_kib << 10,
         .buffered_total = (size_t)s->limits.buffer_total_mib << 20,
     };
@@ -329,12 +347,6 @@ enum log_level settings_log_level(const struct settings *s)
     if (s->log_level && strcmp(s->log_level, "error") == 0)
         return LOG_LEVEL_ERROR;
     return s->log_level && strcmp(s->log_level, "warning") == 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
-}
-
-/* What holds, said or not. */
-static uint64_t or_else(uint64_t said, uint64_t otherwise)
-{
-    return said ? said : otherwise;
 }
 
 unsigned settings_contradict(const struct settings *s, void (*complain)(void *arg, const char *text), void *arg)

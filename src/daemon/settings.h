@@ -40,7 +40,8 @@ struct settings {
     uint64_t loops, workers, certificate_days; /* 0: not said; so are these: */
     struct {
         uint64_t connections, connections_per_address, streams;
-        uint64_t handshake_s, head_s, idle_s, stall_s, buffer_kib, buffer_total_mib;
+        uint64_t handshake_s, head_s, idle_s, stall_s, slow_s, slow_bytes_per_s, buffer_kib, buffer_total_mib;
+        uint64_t connections_per_machine, requests_per_machine, buffer_per_machine_mib;
     } limits;
     struct setting_listener listeners[SETTINGS_LISTENER_MAX];
     size_t listener_count;

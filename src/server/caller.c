@@ -44,6 +44,15 @@ static bool read_uri(const char *uri, uint8_t id[EVENT_ID_BYTES])
     return false;
 }
 
+bool caller_owner(void *server, const struct http_peer *p, uint8_t key_out[HTTP_OWNER_BYTES])
+{
+    _Static_assert(HTTP_OWNER_BYTES == EVENT_ID_BYTES, "an owner is an identity");
+    struct pki_identity c;
+    (void)server;
+    return p->certificate && !p->verify_error && pki_read(p->certificate, p->certificate_len, &c, NULL) == 0 &&
+           read_uri(c.uri, key_out);
+}
+
 /* X3 */
 static int look_up(struct server *s, const struct pki_identity *c, struct caller *out, struct err *e)
 {

@@ -310,10 +310,11 @@ static void put_http(struct server *s, struct buf *out)
     put(out,
         "abri_refused_connections_total{reason=\"full\"} %" PRIu64 "\n"
         "abri_refused_connections_total{reason=\"address\"} %" PRIu64 "\n"
+        "abri_refused_connections_total{reason=\"machine\"} %" PRIu64 "\n"
         "abri_refused_connections_total{reason=\"proxy\"} %" PRIu64 "\n"
         "abri_refused_connections_total{reason=\"handshake\"} %" PRIu64 "\n"
         "abri_refused_connections_total{reason=\"protocol\"} %" PRIu64 "\n",
-        h.refused_full, h.refused_address, h.refused_proxy, h.handshakes_failed, h.protocol_errors);
+        h.refused_full, h.refused_address, h.refused_owner, h.refused_proxy, h.handshakes_failed, h.protocol_errors);
 }
 
 int server_metrics(struct server *s, const char *version, struct buf *out, struct err *e)

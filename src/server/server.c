@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define STOP_MS      30000 /* of a handler that waits for a disk; systemd gives 90 seconds */
 #define BOOTSTRAP_NS (INT64_C(3600) * NS_PER_S)
 
 void server_tell(struct server *s, const char *fmt, ...)
@@ -66,7 +67,8 @@ static int serve(struct server *s, struct err *e)
         .loops = o->loops,
         .workers = o->workers,
         .limits = o->limits,
-        .handler = {calls_head, calls_done, s},
+        .handler = {calls_head, calls_done, s, caller_owner},
+        .stop_ms = STOP_MS,
     };
     int rc = http_server_start(&c, &s->http, e);
     installation_wipe(&s->installation.server_key); /* TLS has it now */
@@ -97,18 +99,21 @@ int server_start(const struct server_options *o, struct server **out, struct err
     if (installation_open(o->root, o->names, o->name_count, &s->installation, e) ||
         tallies_new(&s->tallies, e) || rates_new(&s->rates, e) || ticks_open(s, e) || open_log(s, e) || open_catalog(s, e) ||
         upkeep_start(s, e) || serve(s, e)) {
-        server_stop(s, 0);
+        (void)server_stop(s, 0); /* nobody came yet */
         return -1;
     }
     *out = s;
     return 0;
 }
 
-void server_stop(struct server *s, unsigned drain_ms)
+bool server_stop(struct server *s, unsigned drain_ms)
 {
     if (!s)
-        return;
-    http_server_stop(s->http, drain_ms);
+        return true;
+    if (!http_server_stop(s->http, drain_ms)) {
+        server_tell(s, "a request did not come back from a disk: what was acknowledged is durable");
+        return false;
+    }
     upkeep_stop(s);
     if (s->tallies && s->catalog) {
         tallies_flush(s);
@@ -129,6 +134,7 @@ void server_stop(struct server *s, unsigned drain_ms)
     (void)pthread_mutex_destroy(&s->upkeep_lock);
     (void)pthread_cond_destroy(&s->upkeep_wake);
     mem_free(s);
+    return true;
 }
 
 /* ---- while it runs ---------------------------------------------------------------------------- */

@@ -53,8 +53,9 @@ MUST_CHECK int server_init(const char *root, const char *name, struct err *e);
 bool server_exists(const char *root);
 /* Reads what is there, brings the catalogue up to date, serves. ERR_BUSY if another process has the root. */
 MUST_CHECK int server_start(const struct server_options *o, struct server **out, struct err *e);
-/* Finishes what is under way for at most `drain_ms`. NULL is fine. */
-void server_stop(struct server *s, unsigned drain_ms);
+/* Finishes what is under way for at most `drain_ms`. NULL is fine. False: a request hangs and nothing was freed: the
+ * process should end, which loses nothing that was acknowledged. */
+bool server_stop(struct server *s, unsigned drain_ms);
 
 /* Whether nobody has ever become owner. */
 bool server_is_new(struct server *s);

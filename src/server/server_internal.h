@@ -204,6 +204,8 @@ struct caller {
     uint8_t serial[PKI_SERIAL_BYTES];
     unsigned roles; /* of the installation, bits */
 };
+/* Whose a connection is, as its certificate says, without looking anything up. */
+bool caller_owner(void *server, const struct http_peer *p, uint8_t key_out[HTTP_OWNER_BYTES]);
 /* A stable code for the answer, and the error. NULL: known. */
 const char *caller_identify(struct server *s, const struct http_peer *peer, struct caller *out,
                             struct err *e);

@@ -94,6 +94,65 @@ static void what_a_newer_server_wrote_moves_the_position_alone(void **state)
     catalog_close(c);
 }
 
+/* ---- months ------------------------------------------------------------------------------- */
+
+#define DAY_NS      (INT64_C(86400) * 1000000000)
+#define NEW_YEAR_NS (INT64_C(1767225600) * 1000000000) /* 2026-01-01 */
+#define JANUARY     (12 * 2026)
+
+static void hold(struct catalog *c, uint64_t index, int64_t day, uint64_t stored)
+{
+    struct event ev = {.kind = EVENT_USAGE, .time_ns = NEW_YEAR_NS + day * DAY_NS, .stored = stored, .count = 2};
+    uint8_t root[MERKLE_BYTES];
+    bool took = false;
+    world_id(TENANT, 1, ev.tenant);
+    world_id(VAULT, 1, ev.vault);
+    memset(root, (int)index, sizeof root);
+    assert_return_code(catalog_apply(c, index, &ev, root, &took, NULL), 0);
+    assert_true(took);
+}
+
+static void expect_month(const struct catalog_month *m, int32_t month, uint64_t stored, uint64_t peak)
+{
+    assert_int_equal(m->month, month);
+    assert_int_equal(m->stored, stored);
+    assert_int_equal(m->peak, peak);
+}
+
+static void months_go_on_with_what_the_ones_before_held(void **state)
+{
+    struct catalog_month m[CATALOG_MONTHS_MAX];
+    struct catalog *c = story_catalog(":memory:", 12);
+    struct err e = ERR_INIT;
+    uint8_t tenant[16];
+    size_t count = 0;
+    (void)state;
+    world_id(TENANT, 1, tenant);
+    hold(c, 12, 0, 100);
+    hold(c, 13, 10, 900);
+    hold(c, 14, 30, 500);  /* the last day of January */
+    hold(c, 15, 31, 400);  /* the first of February, which began with 500 */
+    hold(c, 16, 95, 1000); /* April; nothing happened in March */
+    assert_return_code(catalog_months(c, tenant, JANUARY - 1, JANUARY + 4, m, &count, &e), 0);
+    assert_int_equal(count, 6);
+    expect_month(&m[0], JANUARY - 1, 0, 0);
+    expect_month(&m[1], JANUARY, 500, 900);
+    expect_month(&m[2], JANUARY + 1, 400, 500);
+    expect_month(&m[3], JANUARY + 2, 400, 400);
+    expect_month(&m[4], JANUARY + 3, 1000, 1000);
+    expect_month(&m[5], JANUARY + 4, 1000, 1000);
+    assert_return_code(catalog_months(c, tenant, JANUARY + 2, JANUARY + 2, m, &count, &e), 0);
+    assert_int_equal(count, 1);
+    expect_month(&m[0], JANUARY + 2, 400, 400);
+    expect(catalog_months(c, tenant, JANUARY + 1, JANUARY, m, &count, &e), &e, ERR_LIMIT);
+    expect(catalog_months(c, tenant, 1, 2 + CATALOG_MONTHS_MAX, m, &count, &e), &e, ERR_LIMIT);
+    expect(catalog_months(c, tenant, INT32_MIN, INT32_MAX, m, &count, &e), &e, ERR_LIMIT);
+    memset(tenant, 0xee, sizeof tenant);
+    assert_return_code(catalog_months(c, tenant, JANUARY, JANUARY, m, &count, &e), 0);
+    expect_month(&m[0], JANUARY, 0, 0);
+    catalog_close(c);
+}
+
 static void a_transaction_counts_when_it_is_committed(void **state)
 {
     struct err e = ERR_INIT;
@@ -302,6 +361,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(months_go_on_with_what_the_ones_before_held),
         TEST(entries_come_in_their_order_and_once),
         TEST(an_event_that_could_not_be_written_is_not_applied),
         TEST(what_a_newer_server_wrote_moves_the_position_alone),
