@@ -67,20 +67,15 @@ static bool awaits_peer(const struct http_request *r, int64_t at)
 
 static int64_t pace_deadline(struct connection *c, bool awaits)
 {
-    if (!awaits) {
-        c->pace_ms = 0;
-        return TIMER_NEVER;
-    }
-    if (!c->pace_ms) {
-        c->pace_ms = c->loop->now_ms;
-        c->moved = 0;
-    }
-    return c->pace_ms + c->server->limits.slow_ms;
+    if (awaits)
+        return pace_await(&c->pace, c->loop->now_ms, c->server->limits.slow_ms);
+    pace_rest(&c->pace);
+    return TIMER_NEVER;
 }
 
 void connection_moved(struct connection *c, size_t n)
 {
-    c->moved += n;
+    c->pace.moved += n;
 }
 
 int64_t connection_deadline(struct connection *c)
@@ -126,21 +121,18 @@ static void expire_request(struct http_request *r)
     }
 }
 
-/* All that were awaited when it was last looked at. */
+/* All that were awaited when the stretch began. */
 static void expire_slow(struct connection *c)
 {
     const struct live_limits *l = &c->server->limits;
-    int64_t now = c->loop->now_ms;
-    if (!c->pace_ms || c->pace_ms + l->slow_ms > now)
+    int64_t since;
+    if (pace_judge(&c->pace, c->loop->now_ms, l->slow_ms, l->slow_bytes, &since) != PACE_SLOW)
         return;
-    bool slow = c->moved < l->slow_bytes;
-    for (struct http_request *r = c->open, *next; slow && r; r = next) {
+    for (struct http_request *r = c->open, *next; r; r = next) {
         next = r->open_next;
-        if (r->waits_ms <= c->pace_ms && awaits_peer(r, request_deadline(r)))
+        if (r->waits_ms <= since && awaits_peer(r, request_deadline(r)))
             expire_request(r);
     }
-    c->pace_ms = now;
-    c->moved = 0;
 }
 
 static void expire_open(struct connection *c)

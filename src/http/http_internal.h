@@ -18,6 +18,7 @@
 #include "http/address_table.h"
 #include "http/http.h"
 #include "http/owners.h"
+#include "http/pace.h"
 #include "http/timers.h"
 
 #include <nghttp2/nghttp2.h>
@@ -177,8 +178,7 @@ struct connection {
     uint8_t *out; /* encrypted never, given to SSL_write not yet */
     size_t out_at, out_len;
     int64_t since_ms, idle_ms, wrote_ms, sent_ms, closing_ms;
-    int64_t pace_ms;   /* since when `moved` is counted; 0: nobody waits for the peer */
-    uint64_t moved;    /* bytes of bodies and answers */
+    struct pace pace;  /* of bodies and answers */
     struct timer timer;
     struct http_request *open, *touched;
     unsigned open_count;

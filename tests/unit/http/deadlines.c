@@ -165,24 +165,6 @@ static void test_a_body_that_trickles(void **state)
     client_close(&c);
 }
 
-static void test_what_keeps_its_pace_goes_on(void **state)
-{
-    (void)state;
-    struct client c;
-    start_with(&(struct http_limits){.slow_ms = 50, .slow_bytes = 1}, false);
-    assert_true(client_open(&c, &site, NULL));
-    size_t at = client_request(&c, "POST", "/sink", 8 << 20);
-    c.streams[at].held = true;
-    while (c.streams[at].sent < 8 << 20) { /* several times 50 ms */
-        c.streams[at].hold_at = c.streams[at].sent + 1;
-        client_hold(&c, at, false);
-        client_step(&c, 1);
-    }
-    client_until_closed(&c, at);
-    assert_int_equal(c.streams[at].status, 200);
-    client_close(&c);
-}
-
 static void test_a_window_stays_closed(void **state)
 {
     (void)state;
@@ -222,7 +204,7 @@ static void test_a_worker_may_take_as_long_as_it_likes(void **state)
     (void)state;
     struct client c;
     start_with(
-        &(struct http_limits){.stall_ms = 250, .head_ms = 250, .idle_ms = 250, .slow_ms = 100, .slow_bytes = 1U << 31},
+        &(struct http_limits){.stall_ms = 250, .head_ms = 250, .idle_ms = 250, .slow_ms = 250, .slow_bytes = 1},
         false);
     assert_true(client_open(&c, &site, NULL));
     size_t a = client_request(&c, "POST", "/block", 10);
@@ -265,7 +247,6 @@ int main(void)
         T(a_collected_body_stops),
         T(a_streamed_body_stops),
         T(a_body_that_trickles),
-        T(what_keeps_its_pace_goes_on),
         T(a_window_stays_closed),
         T(the_socket_is_not_read),
         T(a_worker_may_take_as_long_as_it_likes),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What needs no server: PROXY headers, addresses and networks, the table of addresses, timers. */
+/* What needs no server: PROXY headers, addresses and networks, the table of addresses, timers, pace. */
 #include "http/address_table.h"
+#include "http/pace.h"
 #include "http/proxy_v2.h"
 #include "http/timers.h"
 
@@ -218,6 +219,32 @@ static void test_timers_fire_in_order(void **state)
     timers_done(&t);
 }
 
+static void test_who_keeps_up_goes_on(void **state)
+{
+    (void)state;
+    struct pace p = {0};
+    int64_t since = 0;
+    assert_int_equal(pace_judge(&p, 1, 100, 10, &since), PACE_EARLY); /* nobody waits */
+    for (int64_t now = 1; now < 5000; now++) { /* 11 bytes in each stretch, one at a time */
+        assert_true(pace_await(&p, now, 110) > now);
+        p.moved += now % 10 == 0;
+        enum pace_verdict v = pace_judge(&p, now + 1, 110, 10, &since);
+        assert_true(v == PACE_EARLY || v == PACE_KEPT);
+    }
+    pace_rest(&p);
+    assert_int_equal(pace_await(&p, 5000, 100), 5100);
+    p.moved = 9;
+    assert_int_equal(pace_judge(&p, 5099, 100, 10, &since), PACE_EARLY);
+    assert_int_equal(pace_judge(&p, 5100, 100, 10, &since), PACE_SLOW);
+    assert_int_equal(since, 5000);
+    p.moved = 10; /* another stretch, which began then */
+    assert_int_equal(pace_judge(&p, 5199, 100, 10, &since), PACE_EARLY);
+    assert_int_equal(pace_judge(&p, 9000, 100, 10, &since), PACE_KEPT);
+    pace_rest(&p); /* and what was not waited for does not count */
+    assert_int_equal(pace_judge(&p, 99999, 100, 10, &since), PACE_EARLY);
+    assert_int_equal(pace_await(&p, 99999, 100), 100099);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +255,7 @@ int main(void)
         cmocka_unit_test(test_networks),
         cmocka_unit_test(test_addresses_are_counted),
         cmocka_unit_test(test_timers_fire_in_order),
+        cmocka_unit_test(test_who_keeps_up_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
