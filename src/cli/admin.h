@@ -31,7 +31,7 @@ MUST_CHECK int admin_list(struct remote *r, enum admin_kind kind, json_t **out, 
 MUST_CHECK int admin_find(struct remote *r, enum admin_kind kind, const char *text, char out[ADMIN_ID_BYTES],
                           struct err *e);
 
-extern const struct command cmd_admin_call;
+extern const struct command cmd_admin_call, cmd_admin_alarms, cmd_admin_close_alarm;
 extern const struct command cmd_admin_tenants, cmd_admin_machines, cmd_admin_people, cmd_admin_vaults, cmd_admin_tokens,
     cmd_admin_grants, cmd_admin_requests;
 extern const struct command cmd_admin_add_tenant, cmd_admin_close_tenant, cmd_admin_quota, cmd_admin_usage;

@@ -137,6 +137,7 @@ static const struct command *const verbs[] = {
     &cmd_admin_revoke,      &cmd_admin_give_role,  &cmd_admin_take_role,    &cmd_admin_vaults,    &cmd_admin_grants,
     &cmd_admin_grant,       &cmd_admin_end_grant,  &cmd_admin_policy,       &cmd_admin_requests,  &cmd_admin_request,
     &cmd_admin_approve,     &cmd_admin_tenant_key, &cmd_admin_sign,         &cmd_admin_cancel,
+    &cmd_admin_alarms,      &cmd_admin_close_alarm,
     &cmd_admin_upkeep,      &cmd_admin_call,       NULL};
 
 const struct command cmd_admin = {
