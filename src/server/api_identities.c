@@ -7,9 +7,25 @@
 
 #include <string.h>
 
-static json_t *describe(const struct catalog_identity *i)
+static json_t *roles_of(struct server *s, const struct catalog_identity *i)
 {
-    return json_pack("{s:o, s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "id",
+    unsigned installation = 0, of_tenant = 0;
+    json_t *list = json_array();
+    if (catalog_roles(s->catalog, i->id, i->tenant, &installation, &of_tenant, NULL))
+        return list;
+    for (int r = ROLE_OWNER; r < ROLE_COUNT; r++)
+        if ((installation | of_tenant) & R(r))
+            (void)json_array_append_new(list, json_string(role_name((enum role)r)));
+    return list;
+}
+
+/* What an inventory of access needs: what it is for, when it was last used, when it ends by itself. */
+static json_t *describe(struct server *s, const struct catalog_identity *i)
+{
+    struct catalog_vault v;
+    bool adds = i->type == IDENTITY_MACHINE && catalog_vault_of(s->catalog, i->id, &v, NULL) == 0;
+    return json_pack("{s:o, s:o, s:o, s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:o}", "vault",
+                     adds ? json_id(v.vault, UID_BYTES) : json_null(), "roles", roles_of(s, i), "id",
                      json_id(i->id, EVENT_ID_BYTES), "type",
                      i->type == IDENTITY_MACHINE ? "machine" : "person", "name", i->name, "tenant",
                      json_id(i->tenant, EVENT_ID_BYTES), "restore", i->restore, "created",
@@ -23,7 +39,7 @@ static int add(void *arg, const struct catalog_identity *i, struct err *e)
     struct listing *l = arg;
     if (!listing_shows(l, i->tenant))
         return 0;
-    return json_array_append_new(l->array, describe(i)) ? err_no_memory(e, "a list") : 0;
+    return json_array_append_new(l->array, describe(l->q->server, i)) ? err_no_memory(e, "a list") : 0;
 }
 
 void api_identities(struct request *q, const json_t *in, const uint8_t *body, size_t len)
@@ -57,7 +73,7 @@ void api_identity(struct request *q, const json_t *in, const uint8_t *body, size
     struct catalog_identity i;
     (void)in, (void)body, (void)len;
     if (find(q, &i) == 0)
-        reply_json(q, 200, describe(&i));
+        reply_json(q, 200, describe(q->server, &i));
 }
 
 /* ---- revoking -------------------------------------------------------------------------------- */

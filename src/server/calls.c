@@ -6,6 +6,8 @@
  *    replaces an object of a vault.
  * A2 Nobody's handler runs before the caller was identified and has what `who` demands; handlers then
  *    look whose thing it is.
+ * A15 Who has no certificate of the installation gets no memory here: his bodies are dropped as they come, and he is told
+ *    why at the end.
  * A3 Loops only match names here; everything that may wait runs on workers.
  */
 #include "server/server_internal.h"
@@ -128,6 +130,35 @@ static void run(void *arg, struct http_request *r, const uint8_t *body, size_t l
     json_decref(in);
 }
 
+/* ---- of nobody ----------------------------------------------------------------------------------- */
+
+/* Whether that can be told from the certificate alone. */
+static bool is_nobody(const struct request *q)
+{
+    const struct http_peer *p = http_peer(q->http);
+    return !(q->call->who & CALL_ANYONE) && (!p->certificate || p->verify_error);
+}
+
+static void drop_piece(void *arg, struct http_request *r, const uint8_t *p, size_t len)
+{
+    (void)arg, (void)r, (void)p, (void)len;
+}
+
+/* A15: always refused, with the right code. */
+static void refuse_at_end(void *arg, struct http_request *r)
+{
+    (void)arg;
+    if (call_admit(http_user(r)) == 0)
+        reply_not_found(http_user(r));
+}
+
+static void forget_it(void *arg, struct http_request *r)
+{
+    (void)arg, (void)r;
+}
+
+static const struct http_sink nobody_sink = {drop_piece, refuse_at_end, forget_it};
+
 /* ---- the head of a request -------------------------------------------------------------------- */
 
 static void reply_plain(struct http_request *r, enum err_class cls, const char *code,
@@ -158,7 +189,9 @@ void calls_head(void *server, struct http_request *r)
                      other_method ? 405 : 404);
         return;
     }
-    if (q->call->body == BODY_STREAM)
+    if (is_nobody(q) && q->call->body != BODY_NONE)
+        http_stream(r, q->call->max, &nobody_sink);
+    else if (q->call->body == BODY_STREAM)
         http_stream(r, q->call->max, q->call->sink);
     else
         http_collect(r, q->call->body == BODY_NONE ? 0 : q->call->max, run);

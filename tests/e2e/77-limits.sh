@@ -220,6 +220,12 @@ upkeep
 call GET '/v1/alarms?open=1' | jq -r '.alarms[] | select(.name == "unused") | .text' >"$T/out"
 expect_grep 'its certificate has ended' "$T/out"
 expect_grep "'forgotten'" "$T/out"
+expect_status 1 as third backup "$S"
+expect_grep 'certificate has expired' "$T/err"
+call GET /v1/identities >"$T/out"
+jq -e ".identities[] | select(.id == \"$(id_of third)\") | .seen != null and .last_snapshot == null and .roles == [] and .vault == \"$(vault_of third)\"" "$T/out" >/dev/null ||
+    fail 'the inventory'
+jq -e '.identities[] | select(.name == "chief") | .roles == ["owner"] and .vault == null' "$T/out" >/dev/null || fail 'the inventory of people'
 expect_status 0 call POST "/v1/identities/$(id_of third)/revoke" '{"reason":"gone"}'
 before=$(open_alarms unused)
 upkeep
