@@ -140,7 +140,7 @@ expect_status 0 admin --json tokens
 expect_status 0 admin cancel-token "$(jq -r .id "$T/out")"
 expect_status 2 admin revoke web1
 expect_status 0 admin revoke web1 --reason 'stolen'
-expect_status 13 as web1 backup "$S"
+expect_status 1 as web1 backup "$S"
 expect_status 0 admin machines
 expect_no_grep web1 "$T/out"
 expect_status 0 admin machines --all
