@@ -162,7 +162,7 @@ static int start_server(struct running *r, struct err *e)
         .names = (const char *const *)s->server_names.items, .name_count = s->server_names.count,
         .listeners = r->listeners, .listener_count = r->listener_count,
         .loops = (unsigned)s->loops, .workers = (unsigned)s->workers, .limits = settings_limits(s),
-        .certificate_days = (unsigned)s->certificate_days, .tell = tell, .claimed = claimed, .arg = r,
+        .certificate_days = (unsigned)s->certificate_days, .free_percent = (unsigned)s->free_percent, .tell = tell, .claimed = claimed, .arg = r,
     };
     if (server_start(&so, &r->server, e))
         return -1;

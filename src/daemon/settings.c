@@ -74,6 +74,8 @@ const struct setting settings_table[] = {
     {"", "workers", SETTING_NUMBER, AT(workers), 1, 256, false, "N", "threads that work on requests", "2 for each processor, at least 4", NULL},
     {"", "certificate-days", SETTING_NUMBER, AT(certificate_days), 1, 397, false, "DAYS",
      "how long certificates of machines and people last; machines renew them with backups that work", "30", NULL},
+    {"", "free-percent", SETTING_NUMBER, AT(free_percent), 1, 100, false, "N",
+     "with less than so much of the disk free there is an alarm", "5", NULL},
     {"", "metrics-socket", SETTING_TEXT, AT(metrics_socket), 0, 0, false, "PATH", "a local socket that answers with metrics, for user and group", "none", check_path},
     {"", "metrics-address", SETTING_TEXT, AT(metrics_address), 0, 0, false, "ADDR:PORT", "the same on an address of this machine, for all of its users", "none", listen_check_local},
     {"", "log-level", SETTING_TEXT, AT(log_level), 0, 0, true, "LEVEL", "what is said: error, warning or info", "info", check_level},

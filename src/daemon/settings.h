@@ -37,7 +37,7 @@ enum log_level { LOG_LEVEL_ERROR = 1, LOG_LEVEL_WARNING, LOG_LEVEL_INFO };
 struct settings {
     char *root, *name, *metrics_socket, *metrics_address, *log_level; /* NULL: not said */
     struct setting_list listen, proxy, server_names;
-    uint64_t loops, workers, certificate_days; /* 0: not said; so are these: */
+    uint64_t loops, workers, certificate_days, free_percent; /* 0: not said; so are these: */
     struct {
         uint64_t connections, connections_per_address, streams;
         uint64_t handshake_s, head_s, idle_s, stall_s, slow_s, slow_bytes_per_s, buffer_kib, buffer_total_mib;

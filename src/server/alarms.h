@@ -17,6 +17,7 @@
 #define ALARM_SILENCE  "silence"       /* a machine made no snapshot for too long */
 #define ALARM_UNUSED   "unused"        /* a certificate or a token that nobody used */
 #define ALARM_CLOCK    "clock"         /* not trusted: nothing is deleted */
+#define ALARM_SPACE    "space"         /* the disk is nearly full */
 #define ALARM_DAMAGE   "damage"        /* packs were lost */
 #define ALARM_MENDED   "damage mended" /* it could be repaired */
 #define ALARM_REQUEST  "request"       /* somebody asks for an early deletion */

@@ -40,6 +40,7 @@ struct server_options {
     unsigned loops, workers;        /* 0: by the number of processors */
     struct http_limits limits;
     unsigned certificate_days;      /* of machines and people; 0: 30 */
+    unsigned free_percent;          /* of the disk: less is an alarm; 0: 5 */
     /* One line for the operator; NULL: nobody hears. From any thread. */
     void (*tell)(void *arg, const char *line);
     /* Somebody became the first owner: the token is used up. NULL is fine. From any thread. */

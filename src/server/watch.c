@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #define DAY_NS    (INT64_C(86400) * NS_PER_S)
 #define UNUSED_NS (30 * DAY_NS) /* as long as a certificate lives */
@@ -184,10 +185,29 @@ static int watch_request(void *arg, const struct catalog_alarm *a, struct err *e
     return 0;
 }
 
+/* ---- the disk ------------------------------------------------------------------------------------- */
+
+/* Of the installation, before everybody is told "no space". */
+static void watch_space(struct server *s)
+{
+    const struct alarm_cause c = {.name = ALARM_SPACE};
+    unsigned least = s->options.free_percent ? s->options.free_percent : 5;
+    struct statvfs f;
+    if (statvfs(s->installation.root, &f) || f.f_blocks == 0)
+        return;
+    unsigned percent = (unsigned)((double)f.f_bavail / (double)f.f_blocks * 100);
+    if (percent < least)
+        alarm_raise(s, &c, ALARM_ONCE, "%u %% of the disk are free, %llu MiB: make room, or add some", percent,
+                    (unsigned long long)((double)f.f_bavail * (double)f.f_frsize / (1 << 20)));
+    else
+        alarm_over(s, &c, "there is room again");
+}
+
 void watch_all(struct server *s)
 {
     struct watching w = {s, clock_realtime_ns()};
     struct err why = ERR_INIT;
+    watch_space(s);
     if (catalog_list_identity(s->catalog, NULL, watch_identity, &w, &why) < 0 ||
         catalog_list_tenant(s->catalog, NULL, watch_tenant, &w, &why) < 0 ||
         catalog_list_vault(s->catalog, NULL, watch_vault, &w, &why) < 0 ||

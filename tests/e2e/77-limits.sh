@@ -25,7 +25,7 @@ passed() {
         [ "$next" -lt "$1" ] || next=$1
         [ -z "$SERVER_PID" ] || server_stop
         export ABRI_TEST_PASSED="$next"
-        server_start --metrics-socket "$T/metrics"
+        server_start --metrics-socket "$T/metrics" --free-percent 1
         expect_status 0 call GET /v1/upkeep
         [ "$next" -lt "$1" ] || break
         upkeep # which also lets the clock be trusted
@@ -45,7 +45,7 @@ entries() { call GET '/v1/log/entries?from=0&count=1000' | jq "[.entries[].event
 open_alarms() { call GET '/v1/alarms?open=1' | jq "[.alarms[] | select(.name == \"$1\")] | length"; }
 alarm_of() { call GET '/v1/alarms?open=1' | jq -r "[.alarms[] | select(.name == \"$1\")][0].$2"; }
 usage() { call GET "/v1/tenants/$TENANT/usage${2:-}" | jq -r ".$1"; }
-server_with_tenant --metrics-socket "$T/metrics"
+server_with_tenant --metrics-socket "$T/metrics" --free-percent 1
 enrol_machine web '"restore":true'
 enrol_machine mail
 for n in 1 2; do backup web "$n"; done
@@ -109,6 +109,20 @@ rm -f "$ROOT"/catalog.sqlite*
 server_start
 call GET /v1/alarms | diff - "$T/before" >&2 || fail 'alarms changed with the catalogue'
 call GET "/v1/tenants/$TENANT/usage" | diff - "$T/usage-before" >&2 || fail 'usage changed with the catalogue'
+
+step 'a disk that is nearly full is an alarm of the installation, until there is room'
+expect_equal "$(open_alarms space)" 0
+server_stop
+server_start --free-percent 100
+upkeep
+upkeep
+expect_equal "$(open_alarms space)" 1
+expect_equal "$(alarm_of space tenant)" null
+expect_equal "$(as web admin call GET /v1/alarms | jq '[.alarms[] | select(.name == "space")] | length')" 0 "nobody else's business"
+server_stop
+server_start --free-percent 1
+upkeep
+expect_equal "$(open_alarms space)" 0
 
 step 'a flood is an alarm, once, and refused in the end, but for one an hour'
 policy='"keep":{"daily":30,"weekly":12,"monthly":12},"floor":"14d","trash":"14d","silence":"36h"'
