@@ -49,14 +49,14 @@ static int run_request(struct cli *c, const void *args, const struct words *w, s
     const struct request_args *a = args;
     struct remote *r = NULL;
     json_t *out = NULL, *parameters = NULL;
-    char vault[ADMIN_ID_BYTES];
-    if (command_expect_words(&cmd_admin_request, w, 2, SIZE_MAX, e))
+    char vault[ADMIN_ID_BYTES] = "";
+    if (command_expect_words(&cmd_admin_request, w, 1, SIZE_MAX, e))
         return -1;
     bool forget = strcmp(w->items[0], "forget") == 0;
     if (!forget && strcmp(w->items[0], "clock") != 0)
         return err_set(e, ERR_USAGE, "'%.60s' is neither \"forget\" nor \"clock\"; for a policy that keeps less there is `abri admin policy --ask`",
                        w->items[0]);
-    if (forget != (w->count > 2))
+    if (forget ? w->count < 3 : w->count > 2)
         return err_set(e, ERR_USAGE, forget ? "which snapshots? Their numbers" : "a clock has no snapshots");
     if (forget ? sequences(w, &parameters, e) : (parameters = json_object(), 0))
         return -1;
@@ -64,12 +64,12 @@ static int run_request(struct cli *c, const void *args, const struct words *w, s
         json_decref(parameters);
         return -1;
     }
-    int rc = admin_find(r, ADMIN_VAULT, w->items[1], vault, e);
+    int rc = w->count > 1 ? admin_find(r, ADMIN_VAULT, w->items[1], vault, e) : 0;
     if (rc)
         json_decref(parameters);
     else
         rc = admin_do(c, r, "POST", "/v1/requests",
-                      json_pack("{s:s, s:s, s:s, s:o}", "role", role_of(a), "kind", w->items[0], "vault", vault, "parameters", parameters),
+                      json_pack("{s:s, s:s, s:s*, s:o}", "role", role_of(a), "kind", w->items[0], "vault", *vault ? vault : NULL, "parameters", parameters),
                       "request", &out, e);
     if (!rc && out)
         say(c, "asked for: request %s", json_string_value(json_object_get(out, "request")));
@@ -81,11 +81,11 @@ static int run_request(struct cli *c, const void *args, const struct words *w, s
 const struct command cmd_admin_request = {
     .name = "admin request",
     .summary = "ask for an early deletion, or that a clock is right",
-    .operands = "forget|clock VAULT [NUMBER…]",
+    .operands = "forget VAULT NUMBER… | clock [VAULT]",
     .description = "Asks for what nobody can do alone. `forget`: snapshots go to the trash before their rules say so, but never below the floor, a lock or a hold. `clock`: the "
-                   "server's clock is right now, so that what was frozen goes on. Somebody with another role must agree; a deletion waits besides, by the clock and by ticks.",
+                   "server's clock is right now, so that what was frozen goes on; of one vault alone if it is named. Somebody with another role must agree; a deletion waits besides, by the clock and by ticks.",
     .examples = {{"abri admin request forget web1 12 13", "two snapshots, by their numbers"},
-                 {"abri admin request clock web1 --role owner", "after a clock was set"}},
+                 {"abri admin request clock --role owner", "after the server's clock was set"}},
     .options = role_options,
     .option_count = OPTION_COUNT(role_options),
     .args_bytes = sizeof(struct request_args),

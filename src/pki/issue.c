@@ -73,6 +73,19 @@ static int prove_key(X509_REQ *request, EVP_PKEY **out, struct err *e)
     return 0;
 }
 
+int pki_request_pin(const char *request_pem, uint8_t pin_out[PKI_PIN_BYTES], struct err *e)
+{
+    CLEANUP(pki_request_done) X509_REQ *request = NULL;
+    EVP_PKEY *key;
+    uint8_t pin[PKI_PIN_BYTES];
+    if (read_request(request_pem, &request, e) || prove_key(request, &key, e))
+        return -1;
+    if (!pki_pin_of(X509_REQ_get_X509_PUBKEY(request), pin))
+        return pki_fail(e, ERR_USAGE, "the key of the request cannot be read");
+    memcpy(pin_out, pin, sizeof pin);
+    return 0;
+}
+
 int pki_certify(struct pki_authority *a, const char *request_pem, const char *uri, unsigned days,
                 int64_t now_ns, struct buf *certificate_out, struct pki_identity *identity_out,
                 struct err *e)

@@ -57,6 +57,11 @@ MUST_CHECK int pki_certify(struct pki_authority *a, const char *request_pem, con
                            unsigned days, int64_t now_ns, struct buf *certificate_out,
                            struct pki_identity *identity_out, struct err *e);
 
+/* The pin that a certificate for this request will have: who asks again with the same key is known by
+ * it. ERR_USAGE as pki_certify. */
+MUST_CHECK int pki_request_pin(const char *request_pem, uint8_t pin_out[PKI_PIN_BYTES],
+                               struct err *e);
+
 /* ---- for those who are certified ------------------------------------------------------- */
 
 /* A new key and a request for it. */

@@ -64,6 +64,8 @@ MUST_CHECK int pki_certificate_save(X509 *certificate, struct buf *out, struct e
 /* A signed certificate from a draft. */
 MUST_CHECK int pki_certificate_make(const struct pki_draft *draft, X509 *issuer,
                                     EVP_PKEY *issuer_key, X509 **out, struct err *e);
+/* SHA-256 of the key as it stands in a certificate or a request. */
+bool pki_pin_of(X509_PUBKEY *key, uint8_t out[PKI_PIN_BYTES]);
 MUST_CHECK int pki_identity_of(X509 *certificate, struct pki_identity *out, struct err *e);
 
 /* Alternative names; free with sk_GENERAL_NAME_pop_free(…, GENERAL_NAME_free). ERR_USAGE for what

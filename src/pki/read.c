@@ -57,16 +57,22 @@ static int read_uri(X509 *certificate, struct pki_identity *out, struct err *e)
     return 0;
 }
 
-static int read_pin(X509 *certificate, struct pki_identity *out, struct err *e)
+bool pki_pin_of(X509_PUBKEY *key, uint8_t out[PKI_PIN_BYTES])
 {
     uint8_t *der = NULL;
-    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
+    int len = i2d_X509_PUBKEY(key, &der);
     unsigned hashed = 0;
-    bool good = len > 0 &&
-                EVP_Digest(der, (size_t)len, out->key_pin, &hashed, EVP_sha256(), NULL) &&
+    bool good = len > 0 && EVP_Digest(der, (size_t)len, out, &hashed, EVP_sha256(), NULL) &&
                 hashed == PKI_PIN_BYTES;
     OPENSSL_free(der);
-    return good ? 0 : pki_fail(e, ERR_DAMAGED, "the certificate's public key cannot be read");
+    return good;
+}
+
+static int read_pin(X509 *certificate, struct pki_identity *out, struct err *e)
+{
+    return pki_pin_of(X509_get_X509_PUBKEY(certificate), out->key_pin)
+               ? 0
+               : pki_fail(e, ERR_DAMAGED, "the certificate's public key cannot be read");
 }
 
 /* Times that nanoseconds cannot tell (before 1678, after 2261) become the outermost ones. */

@@ -102,6 +102,46 @@ void policy_clock_judge(const struct policy_witness *witnesses, size_t count,
 /* "the clock went back by 3 h to before 2026-11-20 10:00:00 UTC, when …" */
 void policy_clock_text(const struct policy_clock *c, char out[POLICY_TEXT_BYTES]);
 
+/* ---- a clock that is watched: a server's --------------------------------------- */
+
+/* From here on the clock and the ticks went alike. */
+struct policy_run {
+    int64_t realtime_ns, ticks_ns;
+};
+#define POLICY_RUNS_MAX 1024u
+
+/* What is known of the clock by looking at it again and again; the caller keeps it. Doubted are: more than
+ * POLICY_JUMP_NS at once while the machine ran; a start before the last look; and more than POLICY_SKEW_NS a year in
+ * sum of what the time since the start does not explain: moved by hand, or while the machine was off. */
+struct policy_guard {
+    int64_t ticks_ns;                              /* in which somebody looked, in all */
+    int64_t seen_ns, seen_boottime_ns;             /* the last look */
+    int64_t reference_ns, reference_boottime_ns;   /* the last one at which the clock had been moved */
+    uint8_t boot_id[POLICY_BOOT_BYTES];
+    int64_t moved_ns;                              /* used of the budget */
+    enum policy_clock_why why;                     /* until somebody confirms: what was seen first */
+    int64_t against_ns, by_ns;
+    struct policy_run runs[POLICY_RUNS_MAX];
+    unsigned run_count;
+};
+/* `now` is a reading as for policy_clock_judge. Nothing is known yet … */
+void policy_guard_begin(struct policy_guard *g, const struct policy_witness *now);
+/* … or goes on after time in which nobody looked: no ticks. */
+void policy_guard_resume(struct policy_guard *g, const struct policy_witness *now);
+/* Again, by the process that looked last: what passed since are ticks. */
+void policy_guard_look(struct policy_guard *g, const struct policy_witness *now);
+/* Something else speaks against the clock. */
+void policy_guard_doubt(struct policy_guard *g, enum policy_clock_why why, int64_t against_ns, int64_t by_ns);
+/* People say that what was seen last is right. */
+void policy_guard_confirm(struct policy_guard *g);
+void policy_guard_verdict(const struct policy_guard *g, struct policy_clock *out);
+/* How much time has truly passed since the clock showed that: at most what the clock says if it was never moved, nothing for
+ * what was before the beginning. */
+int64_t policy_guard_elapsed(const struct policy_guard *g, int64_t since_ns);
+/* What to take for now where something ends that lasts so long: whatever began at any time ends then by this only
+ * if both the clock and the ticks say so. */
+int64_t policy_guard_now(const struct policy_guard *g, int64_t length_ns);
+
 /* ---- rules ------------------------------------------------------------------------- */
 
 enum policy_grain {

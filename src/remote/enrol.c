@@ -4,7 +4,8 @@
  *
  * M1 The token's secret is sent to nobody but the holder of a certificate of the authority whose pin
  *    the token carries.
- * M2 The private key is made here and never leaves.
+ * M2 The private key is made here and never leaves. It is saved before it is sent for: an enrolment
+ *    whose answer was lost is repeated with the same key, by which the server knows it again.
  */
 #include "remote/witness.h"
 
@@ -101,12 +102,12 @@ static int be_certified(struct enrolling *n, const struct remote_enrolment *o, s
     wire_token_text(&n->token, token);
     CLEANUP(buf_done) struct buf witness = {.max = NOTE_KEY_TEXT};
     if (witness_key_prepare(n->f.dir, &n->witness, &witness, e) ||
-        pki_make_request(&n->f.key, &n->request, e) || open_client(n, true, &c, e))
+        identity_prepare_key(n->f.dir, &n->f.key, e) ||
+        pki_request_for((const char *)n->f.key.data, &n->request, e) || open_client(n, true, &c, e))
         return -1;
-    buf_put_u8(&n->f.key, 0);
     buf_put_u8(&n->request, 0);
     json_t *answer = NULL;
-    json_t *in = n->f.key.failed || n->request.failed
+    json_t *in = n->request.failed
                      ? NULL
                      : json_pack("{s:s, s:s, s:s, s:s}", "token", token, "request",
                                  (const char *)n->request.data, "name", o->name ? o->name : host,
@@ -123,10 +124,17 @@ static int be_certified(struct enrolling *n, const struct remote_enrolment *o, s
     return rc;
 }
 
+/* The server has said no, and will say it again. */
+static bool is_final(enum err_class cls)
+{
+    return cls == ERR_REFUSED || cls == ERR_USAGE || cls == ERR_NO_KEY || cls == ERR_NEWER;
+}
+
 int remote_enrol(const struct remote_where *where, const struct remote_enrolment *o,
                  struct remote_identity *out, struct err *e)
 {
     CLEANUP(enrolling_done) struct enrolling n = {.where = where};
+    struct err why = ERR_INIT;
     if (wire_url_parse(o->url, &n.url, e) || wire_token_parse(o->token, &n.token, e) ||
         identity_dir(where, &n.url, n.f.dir, e))
         return -1;
@@ -135,8 +143,14 @@ int remote_enrol(const struct remote_where *where, const struct remote_enrolment
                        "this machine is enrolled at %s already ('%s'): to enrol it anew, run `abri enrol "
                        "--again`",
                        o->url, n.f.dir);
-    if (sign_init(e) || learn_authority(&n, e) || be_certified(&n, o, e) ||
-        file_make_dirs(n.f.dir, 0700, e) || witness_begin(&n.f, &n.witness, n.checkpoint, e) ||
+    if (sign_init(e) || learn_authority(&n, e))
+        return -1;
+    if (be_certified(&n, o, &why)) {
+        if (is_final(why.cls))
+            identity_drop_key(n.f.dir);
+        return err_give(e, &why);
+    }
+    if (file_make_dirs(n.f.dir, 0700, e) || witness_begin(&n.f, &n.witness, n.checkpoint, e) ||
         identity_save(&n.f, e))
         return -1;
     *out = n.f.who;

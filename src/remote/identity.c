@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "pki/pki.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -98,6 +99,38 @@ int identity_load(const struct remote_where *where, const struct wire_url *url,
     }
     *out = f;
     return 0;
+}
+
+/* ---- one to come ------------------------------------------------------------------------- */
+
+int identity_prepare_key(const char *dir, struct buf *key, struct err *e)
+{
+    CLEANUP(buf_done) struct buf ignored = {0};
+    struct err why = ERR_INIT;
+    char path[IDENTITY_PATH_MAX + 32];
+    if (load_file(dir, "key.pem", key, &why) == 0)
+        return 0;
+    if (why.cls != ERR_NOT_FOUND)
+        return err_give(e, &why);
+    if (pki_make_request(key, &ignored, e))
+        return -1;
+    path_of(dir, "key.pem", path);
+    if (file_make_dirs(dir, 0700, e) || file_replace(path, key->data, key->len, 0600, e))
+        return -1;
+    buf_put_u8(key, 0);
+    return buf_check(key, "a key", e);
+}
+
+void identity_drop_key(const char *dir)
+{
+    char path[IDENTITY_PATH_MAX + 32];
+    if (identity_exists(dir))
+        return;
+    path_of(dir, "key.pem", path);
+    (void)unlink(path);
+    (void)snprintf(path, sizeof path, "%s", dir);
+    for (int i = 0; i < 2 && rmdir(path) == 0; i++) /* itself, and "servers" */
+        *strrchr(path, '/') = '\0';
 }
 
 /* ---- writing --------------------------------------------------------------------------- */

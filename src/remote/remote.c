@@ -100,10 +100,12 @@ int remote_json(struct remote *r, const char *method, const char *path, const js
 
 /* ---- renewal ----------------------------------------------------------------------------------- */
 
+/* By this machine's clock; one that says that the certificate is not valid yet (it dates from the server's) is false,
+ * and tells nothing: then each time. */
 static bool is_due(const struct pki_identity *c)
 {
-    int64_t life = c->not_after_ns - c->not_before_ns;
-    return clock_realtime_ns() > c->not_after_ns - life / 3 * 2;
+    int64_t life = c->not_after_ns - c->not_before_ns, now = clock_realtime_ns();
+    return now < c->not_before_ns || now > c->not_after_ns - life / 3 * 2;
 }
 
 static int take_certificate(struct remote *r, const json_t *answer, struct err *e)
@@ -196,6 +198,18 @@ int remote_note_vault(struct remote *r, const uint8_t vault[UID_BYTES], struct e
     memcpy(r->identity.own_vault, vault, UID_BYTES);
     r->identity.has_own_vault = true;
     return identity_save_description(&r->identity, e);
+}
+
+int remote_find_vault(struct remote *r, uint8_t vault[UID_BYTES], struct err *e)
+{
+    json_t *answer = NULL;
+    if (r->identity.has_own_vault)
+        return err_set(e, ERR_EXISTS, "%s: this machine has a vault already", client_name(r->client));
+    if (remote_json(r, "GET", "/v1/self", NULL, &answer, e))
+        return -1;
+    bool found = json_take_id(answer, "vault", vault, UID_BYTES);
+    json_decref(answer);
+    return found ? 0 : err_set(e, ERR_NOT_FOUND, "%s: this machine has no vault yet", client_name(r->client));
 }
 
 int remote_send_vault(struct remote *r, struct store *made, const uint8_t vault[UID_BYTES],

@@ -109,6 +109,9 @@ MUST_CHECK int remote_prepare_vault(struct remote *r, uint8_t keeper_pk[SIGN_PUB
 /* Sends all objects of `made` (vault_create_far), and notes the vault as the machine's own. */
 MUST_CHECK int remote_send_vault(struct remote *r, struct store *made,
                                  const uint8_t vault[UID_BYTES], struct err *e);
+/* The vault that this machine has at the server, though nothing here notes one: a run that made it was cut off before
+ * the answer came. ERR_NOT_FOUND; ERR_EXISTS if one is noted. */
+MUST_CHECK int remote_find_vault(struct remote *r, uint8_t vault[UID_BYTES], struct err *e);
 /* Notes the vault that the machine has joined as its own. */
 MUST_CHECK int remote_note_vault(struct remote *r, const uint8_t vault[UID_BYTES], struct err *e);
 

@@ -23,6 +23,10 @@ MUST_CHECK int identity_dir(const struct remote_where *where, const struct wire_
 MUST_CHECK int identity_load(const struct remote_where *where, const struct wire_url *url,
                              struct identity_files *out, struct err *e);
 bool identity_exists(const char *dir);
+/* The key of an identity to come: made and saved, or the one of an enrolment whose answer was lost. With its NUL. */
+MUST_CHECK int identity_prepare_key(const char *dir, struct buf *key, struct err *e);
+/* Removes it, and what was made for it alone: the server will not have it. */
+void identity_drop_key(const char *dir);
 /* All files, the description last: a cut leaves no identity, or a whole one. */
 MUST_CHECK int identity_save(const struct identity_files *f, struct err *e);
 MUST_CHECK int identity_save_description(const struct identity_files *f, struct err *e);

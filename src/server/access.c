@@ -16,12 +16,12 @@
     (R(ROLE_OWNER) | R(ROLE_SECURITY_OFFICER) | R(ROLE_OPERATOR) | R(ROLE_AUDITOR) |               \
      R(ROLE_TENANT_ADMIN) | R(ROLE_TENANT_RESTORER))
 
-static void as_machine(struct request *q, struct vault_access *a)
+static void as_machine(struct request *q, const uint8_t *vault, struct vault_access *a)
 {
     const struct catalog_identity *who = &q->caller.identity;
-    if (who->type != IDENTITY_MACHINE ||
-        memcmp(who->tenant, a->vault.tenant, EVENT_ID_BYTES) != 0 ||
-        catalog_writer(q->server->catalog, a->vault.vault, who->id, a->writer, NULL))
+    bool writes = catalog_writer(q->server->catalog, vault, who->id, a->writer, NULL) == 0;
+    if (!writes || who->type != IDENTITY_MACHINE ||
+        memcmp(who->tenant, a->vault.tenant, EVENT_ID_BYTES) != 0)
         return;
     a->rights |= WIRE_RIGHT_ADD;
     if (who->restore)
@@ -43,7 +43,7 @@ int access_to_vault(struct request *q, const uint8_t vault[UID_BYTES], struct va
 {
     struct vault_access a = {0};
     bool there = catalog_vault(q->server->catalog, vault, &a.vault, NULL) == 0;
-    as_machine(q, &a);
+    as_machine(q, vault, &a);
     by_grant(q, &a);
     bool looks_after = caller_may(q->server, &q->caller, LOOKS_AFTER, a.vault.tenant);
     if (!there || (!a.rights && !looks_after)) {

@@ -2,7 +2,9 @@
 /*
  * Becoming known: the authority's certificate, a token for a certificate, renewal, oneself.
  *
- * X5 A token is used up, durably, before what it is good for exists.
+ * X5 A token is used up, durably, before what it is good for exists; for good, unless its answer was lost: as
+ *    long as the token would be valid, whoever shows it again with the same key is the same, and gets what
+ *    is still missing.
  */
 #include "server/api.h"
 #include "server/rates.h"
@@ -59,16 +61,17 @@ void token_id(const uint8_t secret[WIRE_SECRET_BYTES], uint8_t out[EVENT_ID_BYTE
 }
 
 static const char *check_token(struct request *q, const struct wire_token *t,
-                               struct catalog_token *out)
+                               const uint8_t pin[PKI_PIN_BYTES], struct catalog_token *out)
 {
     uint8_t id[EVENT_ID_BYTES];
     struct catalog_tenant tenant;
     token_id(t->secret, id);
     if (catalog_token(q->server->catalog, id, out, NULL) || out->cancelled_ns)
         return "token_unknown";
-    if (out->used_ns)
+    bool late = clock_realtime_ns() >= out->until_ns;
+    if (out->used_ns && (late || memcmp(out->used_pin, pin, PKI_PIN_BYTES) != 0))
         return "token_used";
-    if (clock_realtime_ns() > out->until_ns)
+    if (late)
         return "token_expired";
     if (!bytes_are_zero(out->tenant, EVENT_ID_BYTES) &&
         (catalog_tenant(q->server->catalog, out->tenant, &tenant, NULL) || tenant.closed_ns))
@@ -122,20 +125,32 @@ static int certify(struct request *q, const struct catalog_identity *who, const 
 struct newcomer {
     struct catalog_token token;
     struct catalog_identity who;
+    uint8_t pin[PKI_PIN_BYTES]; /* of the key */
     const char *name, *request;
     const char *witness; /* its key for checkpoints; NULL: it has none */
 };
 
+/* What a crash may have left out alone. */
+static bool has_role(struct server *s, const struct newcomer *n)
+{
+    unsigned installation = 0, of_tenant = 0;
+    bool of_one = !bytes_are_zero(n->token.tenant, EVENT_ID_BYTES);
+    if (catalog_roles(s->catalog, n->who.id, n->token.tenant, &installation, &of_tenant, NULL))
+        return false;
+    return ((of_one ? of_tenant : installation) & R(n->token.role)) != 0;
+}
+
 static int record_identity(struct server *s, const struct newcomer *n, struct err *e)
 {
+    struct catalog_identity there;
     struct event ev = {.kind = EVENT_IDENTITY_CREATE, .type = n->token.type, .name = n->name,
                        .restore = n->token.restore};
     memcpy(ev.by, n->token.by, EVENT_ID_BYTES);
     memcpy(ev.id, n->who.id, EVENT_ID_BYTES);
     memcpy(ev.tenant, n->token.tenant, EVENT_ID_BYTES);
-    if (server_decide(s, &ev, e))
+    if (catalog_identity(s->catalog, n->who.id, &there, NULL) && server_decide(s, &ev, e))
         return -1;
-    if (n->token.type != IDENTITY_PERSON)
+    if (n->token.type != IDENTITY_PERSON || has_role(s, n))
         return 0;
     struct event role = {.kind = EVENT_ROLE_GIVE, .role = n->token.role};
     memcpy(role.by, n->token.by, EVENT_ID_BYTES);
@@ -152,15 +167,16 @@ static int record_identity(struct server *s, const struct newcomer *n, struct er
 static int choose_identity(struct request *q, struct newcomer *n, struct err *e)
 {
     struct server *s = q->server;
-    if (bytes_are_zero(n->token.id, EVENT_ID_BYTES)) {
-        if (api_random(n->who.id, EVENT_ID_BYTES, e))
-            return -1;
+    const uint8_t *id = n->token.used_ns ? n->token.used_by : n->token.id;
+    if (bytes_are_zero(id, EVENT_ID_BYTES) && api_random(n->who.id, EVENT_ID_BYTES, e))
+        return -1;
+    if (catalog_identity(s->catalog, id, &n->who, NULL)) {
+        if (!bytes_are_zero(id, EVENT_ID_BYTES))
+            memcpy(n->who.id, id, EVENT_ID_BYTES);
         n->who.type = n->token.type;
         n->who.restore = n->token.restore;
         return 0;
     }
-    if (catalog_identity(s->catalog, n->token.id, &n->who, e))
-        return -1;
     return n->who.revoked_ns ? err_set(e, ERR_REFUSED, "this machine was revoked: nothing brings it back")
                              : 0;
 }
@@ -175,7 +191,8 @@ static int use_token(struct request *q, struct newcomer *n, struct err *e)
     memcpy(ev.by, n->who.id, EVENT_ID_BYTES);
     memcpy(ev.id, n->who.id, EVENT_ID_BYTES);
     memcpy(ev.token, n->token.token, EVENT_ID_BYTES);
-    if (server_decide(q->server, &ev, e))
+    memcpy(ev.pin, n->pin, PKI_PIN_BYTES);
+    if (!n->token.used_ns && server_decide(q->server, &ev, e))
         return -1;
     return again ? 0 : record_identity(q->server, n, e);
 }
@@ -272,8 +289,13 @@ void api_enrol(struct request *q, const json_t *in, const uint8_t *body, size_t 
         reply_error(q, "usage", &why);
         return;
     }
+    if (pki_request_pin(n.request, n.pin, &why)) { /* before it costs the token */
+        explicit_bzero(&token, sizeof token);
+        reply_fail(q, &why);
+        return;
+    }
     (void)pthread_mutex_lock(&s->decide);
-    const char *code = check_token(q, &token, &n.token);
+    const char *code = check_token(q, &token, n.pin, &n.token);
     int rc = code ? -1 : use_token(q, &n, &why);
     (void)pthread_mutex_unlock(&s->decide);
     explicit_bzero(&token, sizeof token);

@@ -48,8 +48,8 @@ static int check(struct request *q, const struct event *ev, struct err *e)
 {
     struct catalog_vault v;
     struct catalog_identity to;
-    if (catalog_vault(q->server->catalog, ev->vault, &v, NULL) ||
-        !caller_may(q->server, &q->caller, GRANTERS, v.tenant))
+    bool there = catalog_vault(q->server->catalog, ev->vault, &v, NULL) == 0;
+    if (!caller_may_there(q->server, &q->caller, there, GRANTERS, v.tenant))
         return err_set(e, ERR_NOT_FOUND, "there is no such vault for you");
     if (catalog_identity(q->server->catalog, ev->id, &to, NULL) || to.revoked_ns ||
         !(bytes_are_zero(to.tenant, EVENT_ID_BYTES) ||
@@ -83,36 +83,21 @@ void api_grant_create(struct request *q, const json_t *in, const uint8_t *body, 
                                       "until", json_time(ev.until_ns)));
 }
 
-struct seeking {
-    const uint8_t *id;
-    struct catalog_grant found;
-};
-
-static int seek(void *arg, const struct catalog_grant *g, struct err *e)
-{
-    struct seeking *n = arg;
-    (void)e;
-    if (memcmp(g->grant, n->id, EVENT_ID_BYTES) != 0)
-        return 0;
-    n->found = *g;
-    return 1;
-}
-
 void api_grant_end(struct request *q, const json_t *in, const uint8_t *body, size_t len)
 {
-    struct seeking n = {.id = q->ids[0]};
+    struct catalog_grant g = {0};
     struct catalog_vault v;
     struct event ev = {.kind = EVENT_GRANT_END};
     struct err why = ERR_INIT;
     (void)in, (void)body, (void)len;
-    if (catalog_list_grant(q->server->catalog, NULL, seek, &n, &why) != 1 ||
-        catalog_vault(q->server->catalog, n.found.vault, &v, NULL) ||
-        !caller_may(q->server, &q->caller, GRANTERS, v.tenant)) {
+    bool there = catalog_grant_named(q->server->catalog, q->ids[0], &g, NULL) == 0;
+    there = catalog_vault(q->server->catalog, g.vault, &v, NULL) == 0 && there;
+    if (!caller_may_there(q->server, &q->caller, there, GRANTERS, v.tenant)) {
         reply_not_found(q);
         return;
     }
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
-    memcpy(ev.grant, n.found.grant, EVENT_ID_BYTES);
+    memcpy(ev.grant, g.grant, EVENT_ID_BYTES);
     if (server_decide(q->server, &ev, &why))
         reply_fail(q, &why);
     else

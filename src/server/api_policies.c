@@ -6,6 +6,7 @@
  *     early deletion, and no call of one person makes one.
  */
 #include "server/api.h"
+#include "server/clock_guard.h"
 #include "server/upkeep.h"
 
 #include "base/mem.h"
@@ -67,8 +68,8 @@ static void set_and_reply(struct request *q, struct event *ev, const struct cata
 static int find_tenant(struct request *q, unsigned roles)
 {
     struct catalog_tenant t;
-    if (catalog_tenant(q->server->catalog, q->ids[0], &t, NULL) == 0 &&
-        caller_may(q->server, &q->caller, roles, t.id))
+    bool there = catalog_tenant(q->server->catalog, q->ids[0], &t, NULL) == 0;
+    if (caller_may_there(q->server, &q->caller, there, roles, t.id))
         return 0;
     reply_not_found(q);
     return -1;
@@ -108,8 +109,8 @@ void api_policy_vault_set(struct request *q, const json_t *in, const uint8_t *bo
     struct event ev = {0};
     struct catalog_vault v;
     (void)body, (void)len;
-    if (catalog_vault(q->server->catalog, q->ids[0], &v, NULL) ||
-        !caller_may(q->server, &q->caller, SETTERS, v.tenant)) {
+    bool there = catalog_vault(q->server->catalog, q->ids[0], &v, NULL) == 0;
+    if (!caller_may_there(q->server, &q->caller, there, SETTERS, v.tenant)) {
         reply_not_found(q);
         return;
     }
@@ -121,7 +122,13 @@ void api_policy_vault_set(struct request *q, const json_t *in, const uint8_t *bo
 
 static void reply_rounds(struct request *q, int status, uint64_t rounds)
 {
-    reply_json(q, status, json_pack("{s:I}", "rounds", (json_int_t)rounds));
+    char text[POLICY_TEXT_BYTES];
+    struct policy_clock c;
+    clock_guard_verdict(q->server, &c);
+    policy_clock_text(&c, text);
+    reply_json(q, status,
+               json_pack("{s:I, s:{s:b, s:s}}", "rounds", (json_int_t)rounds, "clock", "trusted",
+                         policy_clock_trusted(&c), "text", text));
 }
 
 void api_upkeep(struct request *q, const json_t *in, const uint8_t *body, size_t len)

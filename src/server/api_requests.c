@@ -72,6 +72,8 @@ static int take_subject(struct request *q, const json_t *in, struct event *ev, s
             return err_set(e, ERR_NOT_FOUND, "there is no such vault");
         memcpy(ev->tenant, v.tenant, EVENT_ID_BYTES);
     } else if (!take_id(in, "tenant", ev->tenant, EVENT_ID_BYTES)) {
+        if (strcmp(ev->name, REQUEST_CLOCK) == 0)
+            return 0; /* of the whole server */
         return err_set(e, ERR_USAGE, "about which tenant or vault?");
     }
     if (catalog_tenant(q->server->catalog, ev->tenant, &t, NULL) ||
@@ -91,7 +93,9 @@ static int agree(struct request *q, const uint8_t *id, enum role role, struct er
 static void tell_of(struct request *q, const struct event *asked)
 {
     const struct alarm_cause c = {ALARM_REQUEST, asked->tenant, asked->vault, q->caller.identity.id, asked->request};
-    alarm_raise(q->server, &c, ALARM_EACH, "%s asks for an early deletion (%s)", q->caller.identity.name, asked->name);
+    alarm_raise(q->server, &c, ALARM_EACH, strcmp(asked->name, REQUEST_CLOCK) == 0
+                    ? "%s asks to have the clock confirmed (%s)" : "%s asks for an early deletion (%s)",
+                q->caller.identity.name, asked->name);
 }
 
 /* The parameters, with the ticks from which its time counts. */
@@ -156,8 +160,8 @@ void api_request_create(struct request *q, const json_t *in, const uint8_t *body
 /* -1: answered. */
 static int find(struct request *q, struct catalog_request *out)
 {
-    if (catalog_request(q->server->catalog, q->ids[0], out, NULL) == 0 &&
-        caller_may(q->server, &q->caller, ~(R(ROLE_WRITER) | R(ROLE_TENANT_RESTORER)), out->tenant))
+    bool there = catalog_request(q->server->catalog, q->ids[0], out, NULL) == 0;
+    if (caller_may_there(q->server, &q->caller, there, ~(R(ROLE_WRITER) | R(ROLE_TENANT_RESTORER)), out->tenant))
         return 0;
     reply_not_found(q);
     return -1;

@@ -213,7 +213,7 @@ static int open_arrival(struct request *q, struct upload *u, const struct vault_
     memcpy(p.id, q->ids[2], ID_BYTES);
     if (len < 0)
         return err_set(e, ERR_USAGE, "a pack must say how long it is");
-    if (take_session(q, a, &u->session, e))
+    if (take_session(q, a, &u->session, e) || server_room(q->server, p.len, e))
         return -1;
     u->len = p.len;
     if (quota_admit(q->server, &a->vault, u->session->entry, p.len, e)) {
@@ -292,7 +292,7 @@ static int record_snapshot(struct request *q, const struct vault_access *a,
                            struct err *e)
 {
     struct event ev = {.kind = EVENT_SNAPSHOT, .sequence = got->seq, .received_ns = got->received_ns,
-                       .bytes = got->added_bytes, .files = got->files, .stored = stored,
+                       .bytes = got->added_bytes & INT64_MAX, .files = got->files & INT64_MAX, .stored = stored,
                        .text = q->caller.identity.name};
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
     memcpy(ev.id, q->caller.identity.id, EVENT_ID_BYTES);
@@ -300,7 +300,14 @@ static int record_snapshot(struct request *q, const struct vault_access *a,
     memcpy(ev.session, q->ids[1], UID_BYTES);
     memcpy(ev.writer, a->writer, UID_BYTES);
     memcpy(ev.snapshot, got->id, ID_BYTES);
-    return server_record(q->server, &ev, out, e);
+    /* One that is here already may still be missing in the log: then it is entered now. */
+    if (got->again && catalog_snapshot_entry(q->server->catalog, got->id, got->id, 0, &out->index, NULL) == 0)
+        return 0;
+    if (server_record(q->server, &ev, out, e))
+        return -1;
+    if (!out->took) /* somebody was faster: snapshot_recall.c */
+        (void)!catalog_snapshot_entry(q->server->catalog, got->id, got->id, 0, &out->index, NULL);
+    return 0;
 }
 
 /* One that is here already is admitted: its answer was lost. */
@@ -354,7 +361,6 @@ void api_snapshot(struct request *q, const json_t *in, const uint8_t *body, size
     (void)in;
     if (admit_writer(q, &a))
         return;
-    /* One that is here already may still be missing in the log: then it is entered now. */
     if (receive(q, &a, body, len, &got, &stored, &why) ||
         record_snapshot(q, &a, &got, stored, &entry, &why)) {
         fail(q, &why);

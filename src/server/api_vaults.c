@@ -3,7 +3,8 @@
  * Vaults: making one for a machine, adding a writer, describing them.
  *
  * X6 A machine makes one vault, of its own; a second only when it is enrolled anew. What it sends
- *    becomes a vault below `pending/` first, and moves to its place whole.
+ *    becomes a vault below `pending/` first, enters the log, and moves to its place whole (vault_settle.c).
+ *    The same, sent once more, is answered once more.
  */
 #include "server/api.h"
 #include "server/upkeep.h"
@@ -18,13 +19,6 @@
 #include <unistd.h>
 
 /* ---- making -------------------------------------------------------------------------------- */
-
-static void pending_path(const struct request *q, char out[SERVER_PATH_MAX])
-{
-    char hex[2 * EVENT_ID_BYTES + 1];
-    hex_encode(q->caller.identity.id, EVENT_ID_BYTES, hex);
-    installation_path(&q->server->installation, out, "pending/%s", hex);
-}
 
 /* -1: answered. */
 static int check_first(struct request *q)
@@ -41,10 +35,27 @@ static int check_first(struct request *q)
 static int open_pending(struct request *q, struct store **out, struct err *e)
 {
     char path[SERVER_PATH_MAX];
-    pending_path(q, path);
+    vault_pending_path(q->server, q->caller.identity.id, path);
     if (mkdir(path, 0700) && errno != EEXIST)
         return err_sys(e, errno, "make '%s'", path);
     return store_dir_open(path, out, e);
+}
+
+static int drop(void *arg, const char *name, uint64_t len, struct err *e)
+{
+    (void)len;
+    return store_remove(arg, name, e);
+}
+
+/* One that was made, but never entered the log, is given up by whoever begins anew. */
+static int prepare(struct store *s, uint8_t *key, struct err *e)
+{
+    struct err why = ERR_INIT;
+    if (keeper_prepare(s, key, &why) == 0)
+        return 0;
+    if (why.cls != ERR_EXISTS)
+        return err_give(e, &why);
+    return store_list(s, "", drop, s, e) || keeper_prepare(s, key, e) ? -1 : 0;
 }
 
 void api_vault_prepare(struct request *q, const json_t *in, const uint8_t *body, size_t len)
@@ -53,113 +64,113 @@ void api_vault_prepare(struct request *q, const json_t *in, const uint8_t *body,
     struct err why = ERR_INIT;
     uint8_t key[SIGN_PUBLIC_BYTES];
     (void)in, (void)body, (void)len;
-    if (check_first(q))
-        return;
     (void)pthread_mutex_lock(&q->server->decide); /* one at a time makes the key */
-    int rc = open_pending(q, &s, &why) || keeper_prepare(s, key, &why) ? -1 : 0;
+    int rc = vault_settle(q->server, q->caller.identity.id, &why);
+    bool first = rc || check_first(q) == 0;
+    if (!rc && first)
+        rc = open_pending(q, &s, &why) || prepare(s, key, &why) ? -1 : 0;
     store_close(s);
     (void)pthread_mutex_unlock(&q->server->decide);
+    if (!first)
+        return;
     if (rc)
         reply_fail(q, &why);
     else
         reply_json(q, 200, json_pack("{s:o}", "keeper_key", json_id(key, sizeof key)));
 }
 
-static int sync_directory(const char *path, struct err *e)
+static bool is_same(struct store *s, const struct keeper_object *o)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd < 0 || fsync(fd) ? err_sys(e, errno, "sync '%s'", path) : 0;
-    if (fd >= 0)
-        (void)close(fd);
-    return rc;
+    CLEANUP(buf_done) struct buf there = {.max = WIRE_BUNDLE_MAX};
+    struct store_reader *r = NULL;
+    if (store_open(s, o->name, &r, NULL))
+        return false;
+    bool same = store_reader_len(r) == o->len;
+    uint8_t *room = same ? buf_reserve(&there, o->len + 1) : NULL;
+    same = room && store_read(r, 0, room, o->len, NULL) == 0 && memcmp(room, o->bytes, o->len) == 0;
+    store_reader_close(r);
+    return same;
 }
 
-/* X6 */
-static int move_to_place(struct request *q, const uint8_t vault[UID_BYTES], struct err *e)
+/* Whether the vault there is the one that is sent: an answer was lost. */
+static bool is_repeated(struct store *s, const struct keeper_object *o, size_t count)
 {
-    const struct installation *i = &q->server->installation;
-    char from[SERVER_PATH_MAX], to[SERVER_PATH_MAX], dir[SERVER_PATH_MAX], hex[2 * UID_BYTES + 1];
-    hex_encode(vault, UID_BYTES, hex);
-    pending_path(q, from);
-    installation_path(i, to, "vaults/%s", hex);
-    installation_path(i, dir, "vaults");
-    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE))
-        return errno == EEXIST ? err_set(e, ERR_EXISTS, "there is a vault of that id already")
-                               : err_sys(e, errno, "move '%s' to '%s'", from, to);
-    return sync_directory(dir, e);
-}
-
-static int record_vault(struct request *q, const struct vault_info *info,
-                        const uint8_t writer[UID_BYTES], struct err *e)
-{
-    struct event ev = {.kind = EVENT_VAULT_CREATE, .shared = info->shared};
-    const struct catalog_identity *who = &q->caller.identity;
-    memcpy(ev.by, who->id, EVENT_ID_BYTES);
-    memcpy(ev.id, who->id, EVENT_ID_BYTES);
-    memcpy(ev.tenant, who->tenant, EVENT_ID_BYTES);
-    memcpy(ev.vault, info->id, UID_BYTES);
-    if (server_decide(q->server, &ev, e))
-        return -1;
-    ev.kind = EVENT_VAULT_WRITER;
-    ev.shared = false;
-    memset(ev.tenant, 0, EVENT_ID_BYTES);
-    memcpy(ev.writer, writer, UID_BYTES);
-    return server_decide(q->server, &ev, e);
-}
-
-static int first_writer(void *arg, const char *name, struct err *e)
-{
-    (void)e;
-    return hex_decode(name, strlen(name), arg, UID_BYTES) ? 1 : 0;
-}
-
-/* What it holds now that it is adopted. */
-static int look_into(struct store *s, struct vault_info *info, uint8_t writer[UID_BYTES],
-                     struct err *e)
-{
-    struct vault *v = NULL;
-    if (vault_open(s, &v, e))
-        return -1;
-    *info = *vault_get_info(v);
-    int rc = vault_list(v, VAULT_WRITER, first_writer, writer, e);
-    vault_close(v);
-    return rc < 0 ? -1 : 0;
-}
-
-static int adopt(struct request *q, const uint8_t *body, size_t len, struct vault_info *info,
-                 struct err *e)
-{
-    struct wire_object objects[WIRE_BUNDLE_OBJECTS];
-    struct keeper_object taken[WIRE_BUNDLE_OBJECTS];
-    uint8_t writer[UID_BYTES];
-    size_t count;
-    struct store *s = NULL;
-    if (wire_bundle_take(body, len, objects, &count, e))
-        return -1;
     for (size_t i = 0; i < count; i++)
-        taken[i] = (struct keeper_object){objects[i].name, objects[i].bytes, objects[i].len};
+        if (!is_same(s, &o[i]))
+            return false;
+    return count > 0;
+}
+
+static int adopt(struct request *q, const struct keeper_object *o, size_t count,
+                 struct vault_info *info, struct err *e)
+{
+    uint8_t writer[UID_BYTES];
+    struct store *s = NULL;
+    struct err why = ERR_INIT;
     if (open_pending(q, &s, e))
         return -1;
-    int rc = keeper_adopt(s, taken, count, e) || look_into(s, info, writer, e) ? -1 : 0;
+    int rc = keeper_adopt(s, o, count, &why);
+    if (rc && why.cls == ERR_EXISTS && is_repeated(s, o, count))
+        rc = 0;
+    if (rc)
+        (void)err_give(e, &why);
+    else
+        rc = vault_look_into(s, info, writer, e);
     store_close(s);
-    return rc || move_to_place(q, info->id, e) || record_vault(q, info, writer, e) ||
-                   upkeep_rules(q->server, info->id, e)
-               ? -1
-               : 0;
+    return rc || vault_enter(q->server, &q->caller.identity, info, e) ? -1 : 0;
+}
+
+/* The vault that it has: 0 if that is what it sends once more. -1: answered. */
+static int again(struct request *q, const struct catalog_vault *v, const struct keeper_object *o,
+                 size_t count)
+{
+    struct vault_entry *entry = NULL;
+    struct err why = ERR_INIT;
+    if (vaults_take(q->server, v->vault, &entry, &why)) {
+        reply_fail(q, &why);
+        return -1;
+    }
+    bool same = is_repeated(entry->store, o, count);
+    vaults_give(q->server, entry);
+    return same ? 0 : check_first(q);
+}
+
+static void adopt_first(struct request *q, const struct keeper_object *o, size_t count)
+{
+    struct vault_info info;
+    struct catalog_vault v;
+    struct err why = ERR_INIT;
+    int status = 201;
+    int rc = vault_settle(q->server, q->caller.identity.id, &why);
+    if (!rc && catalog_vault_of(q->server->catalog, q->caller.identity.id, &v, NULL) == 0) {
+        if (again(q, &v, o, count))
+            return;
+        memcpy(info.id, v.vault, UID_BYTES);
+        status = 200;
+    } else if (!rc) {
+        rc = adopt(q, o, count, &info, &why);
+    }
+    if (rc)
+        reply_fail(q, &why);
+    else
+        reply_json(q, status, json_pack("{s:o}", "vault", json_id(info.id, UID_BYTES)));
 }
 
 void api_vault_adopt(struct request *q, const json_t *in, const uint8_t *body, size_t len)
 {
-    struct vault_info info;
+    struct wire_object objects[WIRE_BUNDLE_OBJECTS];
+    struct keeper_object taken[WIRE_BUNDLE_OBJECTS];
     struct err why = ERR_INIT;
+    size_t count;
     (void)in;
-    (void)pthread_mutex_lock(&q->server->decide);
-    if (check_first(q) == 0) {
-        if (adopt(q, body, len, &info, &why))
-            reply_fail(q, &why);
-        else
-            reply_json(q, 201, json_pack("{s:o}", "vault", json_id(info.id, UID_BYTES)));
+    if (wire_bundle_take(body, len, objects, &count, &why)) {
+        reply_fail(q, &why);
+        return;
     }
+    for (size_t i = 0; i < count; i++)
+        taken[i] = (struct keeper_object){objects[i].name, objects[i].bytes, objects[i].len};
+    (void)pthread_mutex_lock(&q->server->decide);
+    adopt_first(q, taken, count);
     (void)pthread_mutex_unlock(&q->server->decide);
 }
 
@@ -187,6 +198,10 @@ static int add_writer(struct request *q, const uint8_t *body, size_t len, uint8_
     vaults_give(q->server, v);
     if (rc)
         return -1;
+    uint8_t there[UID_BYTES];
+    if (catalog_writer(q->server->catalog, q->ids[0], q->caller.identity.id, there, NULL) == 0 &&
+        memcmp(there, writer, UID_BYTES) == 0)
+        return 0; /* the answer was lost */
     struct event ev = {.kind = EVENT_VAULT_WRITER};
     memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
     memcpy(ev.id, q->caller.identity.id, EVENT_ID_BYTES);

@@ -106,6 +106,14 @@ const char *caller_identify(struct server *s, const struct http_peer *peer, stru
     return NULL;
 }
 
+bool caller_may_there(struct server *s, const struct caller *c, bool there, unsigned roles,
+                      const uint8_t tenant[EVENT_ID_BYTES])
+{
+    static const uint8_t nobody[EVENT_ID_BYTES];
+    bool may = caller_may(s, c, roles, there ? tenant : nobody);
+    return there && may;
+}
+
 bool caller_may(struct server *s, const struct caller *c, unsigned roles,
                 const uint8_t tenant[EVENT_ID_BYTES])
 {

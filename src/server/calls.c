@@ -109,6 +109,20 @@ int call_admit(struct request *q)
     return -1;
 }
 
+/* Before anything else: who speaks another version understands nothing but that. True: answered. */
+static bool speaks_otherwise(struct http_request *r)
+{
+    static const struct http_field field = {WIRE_PROTOCOL_FIELD, "1"};
+    CLEANUP(buf_done) struct buf body = {.max = 4096};
+    struct err why = ERR_INIT;
+    const char *code = wire_protocol_problem(http_header(r, WIRE_PROTOCOL_FIELD), http_path(r), &why);
+    if (!code)
+        return false;
+    wire_error_put(&body, code, &why);
+    http_respond_with(r, wire_status(why.cls), WIRE_JSON, &field, 1, body.data, body.failed ? 0 : body.len);
+    return true;
+}
+
 static void run(void *arg, struct http_request *r, const uint8_t *body, size_t len)
 {
     struct request *q = http_user(r);
@@ -174,6 +188,8 @@ static void reply_plain(struct http_request *r, enum err_class cls, const char *
 void calls_head(void *server, struct http_request *r)
 {
     bool other_method = false;
+    if (speaks_otherwise(r))
+        return;
     struct request *q = mem_zalloc(sizeof *q);
     if (!q) {
         reply_plain(r, ERR_NO_MEMORY, "no_memory", "out of memory", 503);
@@ -189,12 +205,17 @@ void calls_head(void *server, struct http_request *r)
                      other_method ? 405 : 404);
         return;
     }
+    size_t max = q->call->body == BODY_NONE ? 0 : q->call->max;
+    if (http_content_length(r) > (int64_t)max) { /* what does not say how long it is, http refuses when it is too long */
+        reply_plain(r, ERR_LIMIT, "limit", "the body is longer than this call takes", 413);
+        return;
+    }
     if (is_nobody(q) && q->call->body != BODY_NONE)
         http_stream(r, q->call->max, &nobody_sink);
     else if (q->call->body == BODY_STREAM)
         http_stream(r, q->call->max, q->call->sink);
     else
-        http_collect(r, q->call->body == BODY_NONE ? 0 : q->call->max, run);
+        http_collect(r, max, run);
 }
 
 void calls_done(void *server, struct http_request *r)

@@ -107,6 +107,8 @@ static int connect_db(struct catalog *c, struct err *e)
         rc = sqlite3_db_config(c->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (rc)
         return catalog_fail(c, rc, e);
+    if (catalog_sum_define(c, e))
+        return -1;
     /* Exclusive: one process, no memory shared with others, nobody who looks in can hold us up. */
     return catalog_run(c, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF;"
                           "PRAGMA cell_size_check = ON; PRAGMA journal_mode = WAL;"
@@ -136,7 +138,10 @@ static int create(struct catalog *c, const char *origin, struct err *e)
     for (const char *const *sql = catalog_schema; *sql; sql++)
         if (catalog_run(c, *sql, e))
             return -1;
-    int rc = sqlite3_prepare_v2(c->db, "INSERT INTO position VALUES (1, ?1, 0, zeroblob(32))", -1, &s, NULL);
+    if (catalog_sum_keep(c, e))
+        return -1;
+    int rc = sqlite3_prepare_v2(c->db, "INSERT INTO position VALUES (1, ?1, 0, zeroblob(32),"
+                                " abri_sum(0, 'position', 0, ?1, zeroblob(32)))", -1, &s, NULL);
     if (!rc)
         rc = sqlite3_bind_text(s, 1, origin, -1, SQLITE_STATIC);
     if (!rc)
@@ -156,7 +161,7 @@ static int judge(struct catalog *c, struct err *e)
         return err_set(e, ERR_DAMAGED, "catalogue '%s' is of another version", c->path);
     if (number_of(c, "SELECT integrity_check = 'ok' FROM pragma_integrity_check(1)", &sound, e))
         return -1;
-    return sound ? 0 : err_set(e, ERR_DAMAGED, "catalogue '%s' is damaged", c->path);
+    return sound ? catalog_sum_check(c, e) : err_set(e, ERR_DAMAGED, "catalogue '%s' is damaged", c->path);
 }
 
 static int prepare(struct catalog *c, const char *sql, sqlite3_stmt **out, struct err *e)

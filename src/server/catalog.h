@@ -72,7 +72,7 @@ struct catalog_token {
     bool restore, shared;
     char name[EVENT_NAME_MAX + 1];
     int64_t created_ns, until_ns, used_ns, cancelled_ns; /* 0: not; from until_ns on it is too late */
-    uint8_t used_by[EVENT_ID_BYTES];
+    uint8_t used_by[EVENT_ID_BYTES], used_pin[32]; /* of the key that came with it */
 };
 MUST_CHECK int catalog_token(struct catalog *c, const uint8_t token[EVENT_ID_BYTES], struct catalog_token *out, struct err *e);
 
@@ -92,6 +92,12 @@ MUST_CHECK int catalog_writer(struct catalog *c, const uint8_t vault[EVENT_ID_BY
 /* The vault that a machine adds to: where it has its newest writer. */
 MUST_CHECK int catalog_vault_of(struct catalog *c, const uint8_t machine[EVENT_ID_BYTES], struct catalog_vault *out, struct err *e);
 
+/* Whose writer that is. */
+MUST_CHECK int catalog_writer_machine(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], const uint8_t writer[EVENT_ID_BYTES],
+                                      uint8_t machine_out[EVENT_ID_BYTES], struct err *e);
+/* Whether the log has told of the vault's snapshot of that number. */
+MUST_CHECK int catalog_has_snapshot(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], uint64_t sequence, bool *has_out, struct err *e);
+
 /* Entries of the log about snapshots whose ids' first 16 bytes are from `least` to `most`: the `n`-th of them, in their order. */
 MUST_CHECK int catalog_snapshot_entry(struct catalog *c, const uint8_t least[EVENT_ID_BYTES], const uint8_t most[EVENT_ID_BYTES], uint64_t n,
                                       uint64_t *entry_out, struct err *e);
@@ -106,6 +112,8 @@ struct catalog_grant {
 /* The one that ends last among those that let `id` read `vault` at `now` (before until_ns). Who is revoked has none. */
 MUST_CHECK int catalog_grant(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], const uint8_t id[EVENT_ID_BYTES], int64_t now_ns,
                              struct catalog_grant *out, struct err *e);
+
+MUST_CHECK int catalog_grant_named(struct catalog *c, const uint8_t grant[EVENT_ID_BYTES], struct catalog_grant *out, struct err *e);
 
 /* The newest policy of a tenant or of a vault, JSON text appended. */
 MUST_CHECK int catalog_policy(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], struct buf *out, struct err *e);

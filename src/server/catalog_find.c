@@ -46,6 +46,19 @@ int catalog_look_up(struct catalog *c, enum catalog_query q, const struct catalo
     return rc == 1 ? err_set(e, ERR_NOT_FOUND, "there is no such %s", what) : rc;
 }
 
+/* By id: the row that came may be another (OR_ANY). All structs begin with their id. `row` has `size` bytes. */
+static int find_id(struct catalog *c, enum catalog_query q, const uint8_t id[EVENT_ID_BYTES],
+                   catalog_read *read, void *row, size_t size, void *out, const char *what, struct err *e)
+{
+    int rc = catalog_row(c, q, &BY_ID(id), 1, read, row, e);
+    if (rc < 0)
+        return -1;
+    if (rc || memcmp(row, id, EVENT_ID_BYTES) != 0)
+        return err_set(e, ERR_NOT_FOUND, "there is no such %s", what);
+    memcpy(out, row, size);
+    return 0;
+}
+
 /* ---- columns --------------------------------------------------------------------------------- */
 
 void catalog_get_id(sqlite3_stmt *row, int i, uint8_t out[EVENT_ID_BYTES])
@@ -103,6 +116,9 @@ void catalog_read_token(sqlite3_stmt *row, void *out)
     t->used_ns = sqlite3_column_int64(row, 12);
     t->cancelled_ns = sqlite3_column_int64(row, 13);
     catalog_get_id(row, 14, t->used_by);
+    memset(t->used_pin, 0, sizeof t->used_pin);
+    if (sqlite3_column_bytes(row, 15) == sizeof t->used_pin)
+        memcpy(t->used_pin, sqlite3_column_blob(row, 15), sizeof t->used_pin);
 }
 
 void catalog_read_vault(sqlite3_stmt *row, void *out)
@@ -173,8 +189,9 @@ int catalog_read_approvals(struct catalog *c, struct catalog_request *r, struct 
 int catalog_tenant(struct catalog *c, const uint8_t id[EVENT_ID_BYTES], struct catalog_tenant *out,
                    struct err *e)
 {
+    struct catalog_tenant row;
     LOCKED(c);
-    return catalog_look_up(c, QUERY_TENANT, &BY_ID(id), 1, catalog_read_tenant, out, "tenant", e);
+    return find_id(c, QUERY_TENANT, id, catalog_read_tenant, &row, sizeof row, out, "tenant", e);
 }
 
 int catalog_tenant_named(struct catalog *c, const char *name, struct catalog_tenant *out, struct err *e)
@@ -186,8 +203,9 @@ int catalog_tenant_named(struct catalog *c, const char *name, struct catalog_ten
 int catalog_identity(struct catalog *c, const uint8_t id[EVENT_ID_BYTES],
                      struct catalog_identity *out, struct err *e)
 {
+    struct catalog_identity row;
     LOCKED(c);
-    return catalog_look_up(c, QUERY_IDENTITY, &BY_ID(id), 1, catalog_read_identity, out, "identity", e);
+    return find_id(c, QUERY_IDENTITY, id, catalog_read_identity, &row, sizeof row, out, "identity", e);
 }
 
 static void read_id(sqlite3_stmt *row, void *out)
@@ -233,15 +251,17 @@ int catalog_roles(struct catalog *c, const uint8_t id[EVENT_ID_BYTES],
 int catalog_token(struct catalog *c, const uint8_t token[EVENT_ID_BYTES], struct catalog_token *out,
                   struct err *e)
 {
+    struct catalog_token row;
     LOCKED(c);
-    return catalog_look_up(c, QUERY_TOKEN, &BY_ID(token), 1, catalog_read_token, out, "token", e);
+    return find_id(c, QUERY_TOKEN, token, catalog_read_token, &row, sizeof row, out, "token", e);
 }
 
 int catalog_vault(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], struct catalog_vault *out,
                   struct err *e)
 {
+    struct catalog_vault row;
     LOCKED(c);
-    return catalog_look_up(c, QUERY_VAULT, &BY_ID(vault), 1, catalog_read_vault, out, "vault", e);
+    return find_id(c, QUERY_VAULT, vault, catalog_read_vault, &row, sizeof row, out, "vault", e);
 }
 
 int catalog_writer(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES],
@@ -251,6 +271,15 @@ int catalog_writer(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES],
     const struct catalog_value v[] = {BY_ID(machine), BY_ID(vault)};
     LOCKED(c);
     return catalog_look_up(c, QUERY_WRITER, v, 2, read_id, writer_out, "writer", e);
+}
+
+int catalog_writer_machine(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES],
+                           const uint8_t writer[EVENT_ID_BYTES], uint8_t machine_out[EVENT_ID_BYTES],
+                           struct err *e)
+{
+    const struct catalog_value v[] = {BY_ID(vault), BY_ID(writer)};
+    LOCKED(c);
+    return catalog_look_up(c, QUERY_WRITER_MACHINE, v, 2, read_id, machine_out, "writer", e);
 }
 
 int catalog_vault_of(struct catalog *c, const uint8_t machine[EVENT_ID_BYTES],
@@ -267,6 +296,14 @@ int catalog_grant(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES],
     const struct catalog_value v[] = {BY_ID(id), BY_ID(vault), BY_NUMBER(now_ns)};
     LOCKED(c);
     return catalog_look_up(c, QUERY_GRANT, v, 3, catalog_read_grant, out, "grant", e);
+}
+
+int catalog_grant_named(struct catalog *c, const uint8_t grant[EVENT_ID_BYTES], struct catalog_grant *out,
+                        struct err *e)
+{
+    struct catalog_grant row;
+    LOCKED(c);
+    return find_id(c, QUERY_GRANT_ID, grant, catalog_read_grant, &row, sizeof row, out, "grant", e);
 }
 
 static void read_long_text(sqlite3_stmt *row, void *out)
@@ -287,9 +324,11 @@ int catalog_request(struct catalog *c, const uint8_t request[EVENT_ID_BYTES],
 {
     struct catalog_request r = {0};
     LOCKED(c);
-    if (catalog_look_up(c, QUERY_REQUEST, &BY_ID(request), 1, catalog_read_request, &r, "request", e) ||
-        catalog_read_approvals(c, &r, e))
+    int rc = catalog_row(c, QUERY_REQUEST, &BY_ID(request), 1, catalog_read_request, &r, e);
+    if (rc < 0 || catalog_read_approvals(c, &r, e))
         return -1;
+    if (rc || memcmp(r.request, request, EVENT_ID_BYTES) != 0)
+        return err_set(e, ERR_NOT_FOUND, "there is no such request");
     *out = r;
     return 0;
 }
@@ -315,6 +354,19 @@ int catalog_snapshot_entry(struct catalog *c, const uint8_t least[EVENT_ID_BYTES
     const struct catalog_value v[] = {BY_ID(least), BY_ID(most), BY_NUMBER((int64_t)n)};
     LOCKED(c);
     return catalog_look_up(c, QUERY_SNAPSHOT, v, 3, read_number, entry_out, "snapshot", e);
+}
+
+int catalog_has_snapshot(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], uint64_t sequence,
+                         bool *has_out, struct err *e)
+{
+    const struct catalog_value v[] = {BY_ID(vault), BY_NUMBER((int64_t)sequence)};
+    uint64_t entry;
+    LOCKED(c);
+    int rc = catalog_row(c, QUERY_HAS_SNAPSHOT, v, 2, read_number, &entry, e);
+    if (rc < 0)
+        return -1;
+    *has_out = rc == 0;
+    return 0;
 }
 
 int catalog_newest_entry(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], uint64_t *entry_out,

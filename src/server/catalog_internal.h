@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-#define CATALOG_VERSION     3          /* in user_version: count it up with any change of the schema or of a rule */
+#define CATALOG_VERSION     4          /* in user_version: count it up with any change of the schema or of a rule */
 #define CATALOG_APPLICATION 0x61627269 /* "abri", in application_id */
 extern const char *const catalog_schema[]; /* up to NULL */
 
@@ -33,7 +33,10 @@ enum catalog_query {
     QUERY_VAULT,
     QUERY_WRITER,
     QUERY_VAULT_OF,
+    QUERY_WRITER_MACHINE,
+    QUERY_HAS_SNAPSHOT,
     QUERY_GRANT,
+    QUERY_GRANT_ID,
     QUERY_POLICY,
     QUERY_REQUEST,
     QUERY_APPROVALS,
@@ -81,6 +84,12 @@ MUST_CHECK int catalog_run(struct catalog *c, const char *sql, struct err *e);
 struct catalog *catalog_lock(struct catalog *c);
 void catalog_unlock(struct catalog **c); /* for the attribute */
 #define LOCKED(c) CLEANUP(catalog_unlock) __attribute__((unused)) struct catalog *locked_ = catalog_lock(c)
+
+/* catalog_sum.c: defines the function for the connection; makes the triggers; ERR_DAMAGED if the rows are not what
+ * the triggers saw. */
+MUST_CHECK int catalog_sum_define(struct catalog *c, struct err *e);
+MUST_CHECK int catalog_sum_keep(struct catalog *c, struct err *e);
+MUST_CHECK int catalog_sum_check(struct catalog *c, struct err *e);
 
 /* One row, under the lock: binds, steps, lets `read` copy it, resets. 1: there is no such row. */
 struct catalog_value {

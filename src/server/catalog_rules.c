@@ -55,15 +55,15 @@ const char *const catalog_rules[EVENT_KIND_COUNT][CATALOG_STEPS] = {
                             " WHERE id = :tenant AND closed = 0 AND " ACTS},
 
     [EVENT_TOKEN_CREATE] = {"INSERT INTO tokens (token, tenant, id, vault, by, type, role, restore, shared,"
-                            " name, created, until, used, cancelled, used_by)"
+                            " name, created, until, used, cancelled, used_by, used_pin)"
                             " SELECT :token, :tenant, :id, :vault, :by, :type, :role, :restore, :shared,"
-                            " :name, :time, :until, 0, 0, " NONE " WHERE " ACTS " AND " OF_A_TENANT
+                            " :name, :time, :until, 0, 0, " NONE ", zeroblob(32) WHERE " ACTS " AND " OF_A_TENANT
                             " AND " NONE_OR_OPEN(":tenant") " AND " NO("tokens", "q.token = :token")
                             " AND (:id = " NONE " OR " A("identities", "q.id = :id AND q.revoked = 0"
                             " AND q.tenant = :tenant AND q.type = :type") ")"
                             " AND (:vault = " NONE " OR "
                             A("vaults", "q.vault = :vault AND q.tenant = :tenant") ")"},
-    [EVENT_TOKEN_USE] = {"UPDATE tokens SET used = :time, used_by = :id WHERE token = :token"
+    [EVENT_TOKEN_USE] = {"UPDATE tokens SET used = :time, used_by = :id, used_pin = :pin WHERE token = :token"
                          " AND used = 0 AND cancelled = 0 AND until > :time AND id IN (" NONE ", :id)"
                          " AND " ENROLS " AND " NONE_OR_OPEN("tokens.tenant")
                          " AND " NO("identities", "q.id = :id AND q.revoked <> 0")},

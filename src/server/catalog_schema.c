@@ -14,7 +14,8 @@
 
 const char *const catalog_schema[] = {
     "CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), origin TEXT NOT NULL,"
-    " size INTEGER NOT NULL CHECK (size >= 0), root BLOB NOT NULL CHECK (length(root) = 32)) STRICT",
+    " size INTEGER NOT NULL CHECK (size >= 0), root BLOB NOT NULL CHECK (length(root) = 32),"
+    " sum INTEGER NOT NULL) STRICT",
 
     "CREATE TABLE tenants (n INTEGER PRIMARY KEY, " ID("id") " UNIQUE, name TEXT NOT NULL,"
     TIME("created") ", " TIME("closed") ") STRICT",
@@ -35,7 +36,8 @@ const char *const catalog_schema[] = {
     "CREATE TABLE tokens (n INTEGER PRIMARY KEY, " ID("token") " UNIQUE, " ID("tenant") ", " ID("id") ", "
     ID("vault") ", " ID("by") ", " TYPE ", role INTEGER NOT NULL CHECK (role BETWEEN 0 AND 7), "
     FLAG("restore") ", " FLAG("shared") ", name TEXT NOT NULL, " TIME("created") ", " TIME("until") ", "
-    TIME("used") ", " TIME("cancelled") ", " ID("used_by") ") STRICT",
+    TIME("used") ", " TIME("cancelled") ", " ID("used_by") ","
+    " used_pin BLOB NOT NULL CHECK (length(used_pin) = 32)) STRICT",
 
     "CREATE TABLE vaults (n INTEGER PRIMARY KEY, " ID("vault") " UNIQUE, " ID("tenant") ", " ID("id") ", "
     FLAG("shared") ", " TIME("created") ", " TIME("snapshot") ","
@@ -93,7 +95,7 @@ const char *const catalog_schema[] = {
     " FROM identities"
 #define TOKEN                                                                                      \
     "SELECT token, tenant, id, vault, by, type, role, restore, shared, name, created, until, used," \
-    " cancelled, used_by FROM tokens"
+    " cancelled, used_by, used_pin FROM tokens"
 #define VAULT                                                                                      \
     "SELECT v.vault, v.tenant, v.id, v.shared, v.created, v.snapshot, v.snapshots, v.bytes,"       \
     " v.stored, v.living FROM vaults v"
@@ -104,31 +106,39 @@ const char *const catalog_schema[] = {
 #define ALARM                                                                                      \
     "SELECT entry, name, tenant, vault, id, request, text, since, last, count, closed, closed_by," \
     " reason, over FROM alarms"
+/* The row of an id, or some row: who asks for what is not there waits as long as who asks for what is somebody else's. */
+#define OR_ANY(table, n, id)                                                                       \
+    " WHERE " n " = coalesce((SELECT q.n FROM " table " q WHERE q." id " = ?1), 1)"
 #define LIVING " AND EXISTS (SELECT 1 FROM identities i WHERE i.id = ?1 AND i.revoked = 0)"
 #define ALL_OR(condition) " WHERE ?1 IS NULL OR " condition
 #define OF_VAULT_OF_TENANT "vault IN (SELECT vault FROM vaults WHERE tenant = ?1)"
 
 const char *const catalog_queries[QUERY_COUNT] = {
     [QUERY_POSITION] = "SELECT size, root, origin FROM position",
-    [QUERY_MOVE] = "UPDATE position SET size = ?1, root = ?2",
-    [QUERY_TENANT] = TENANT " WHERE id = ?1",
+    [QUERY_MOVE] = "UPDATE position SET sum = abri_sum(abri_sum(sum, 'position', size, origin, root),"
+                   " 'position', ?1, origin, ?2), size = ?1, root = ?2",
+    [QUERY_TENANT] = TENANT OR_ANY("tenants", "n", "id"),
     [QUERY_TENANT_NAMED] = TENANT " WHERE name = ?1 AND closed = 0",
-    [QUERY_IDENTITY] = IDENTITY " WHERE id = ?1",
+    [QUERY_IDENTITY] = IDENTITY OR_ANY("identities", "n", "id"),
     [QUERY_ROLES] = "SELECT tenant, role FROM roles WHERE id = ?1 AND tenant IN (zeroblob(16), ?2)" LIVING,
     [QUERY_CERTIFICATE] = "SELECT id FROM certificates WHERE serial = ?1",
     [QUERY_WITNESS] = "SELECT text FROM witnesses WHERE id = ?1",
     [QUERY_SNAPSHOT] = "SELECT entry FROM snapshots WHERE id BETWEEN ?1 AND ?2 ORDER BY id, entry LIMIT 1 OFFSET ?3",
     [QUERY_NEWEST_SNAPSHOT] = "SELECT s.entry FROM snapshots s JOIN vaults v ON v.n = s.vault WHERE v.vault = ?1"
                               " ORDER BY s.sequence DESC LIMIT 1",
-    [QUERY_TOKEN] = TOKEN " WHERE token = ?1",
-    [QUERY_VAULT] = VAULT " WHERE v.vault = ?1",
+    [QUERY_TOKEN] = TOKEN OR_ANY("tokens", "n", "token"),
+    [QUERY_VAULT] = VAULT OR_ANY("vaults", "v.n", "vault"),
     [QUERY_WRITER] = "SELECT writer FROM writers WHERE machine = ?1 AND vault = ?2 ORDER BY n DESC LIMIT 1",
+    [QUERY_WRITER_MACHINE] = "SELECT machine FROM writers WHERE vault = ?1 AND writer = ?2",
+    [QUERY_HAS_SNAPSHOT] = "SELECT s.entry FROM snapshots s JOIN vaults v ON v.n = s.vault"
+                           " WHERE v.vault = ?1 AND s.sequence = ?2",
     [QUERY_VAULT_OF] = VAULT " JOIN writers w ON w.vault = v.vault WHERE w.machine = ?1"
                              " ORDER BY w.n DESC LIMIT 1",
     [QUERY_GRANT] = GRANT " WHERE id = ?1 AND vault = ?2 AND ended = 0 AND until > ?3" LIVING
                           " ORDER BY until DESC, n DESC LIMIT 1",
     [QUERY_POLICY] = "SELECT policy FROM policies WHERE id = ?1",
-    [QUERY_REQUEST] = REQUEST " WHERE request = ?1",
+    [QUERY_REQUEST] = REQUEST OR_ANY("requests", "n", "request"),
+    [QUERY_GRANT_ID] = GRANT OR_ANY("grants", "n", "grant_id"),
     [QUERY_APPROVALS] = "SELECT by, role, time FROM approvals WHERE request = ?1 ORDER BY n",
     [QUERY_EARLIER] = "SELECT received FROM snapshots WHERE machine = (SELECT n FROM identities WHERE id = ?1)"
                       " AND received <= ?2 ORDER BY received DESC LIMIT 1 OFFSET ?3",

@@ -33,7 +33,7 @@ enum event_kind {
     EVENT_TENANT_CHANGE,     /* tenant, name */
     EVENT_TENANT_CLOSE,      /* tenant, text: why. Its machines may do nothing new */
     EVENT_TOKEN_CREATE,      /* token, id: 0 or a machine that enrols again, type, name, tenant, role, restore, shared, vault, until */
-    EVENT_TOKEN_USE,         /* token, id */
+    EVENT_TOKEN_USE,         /* token, id, pin: of the key that came with it */
     EVENT_TOKEN_CANCEL,      /* token, text: why */
     EVENT_IDENTITY_CREATE,   /* id, type, name, tenant, restore */
     EVENT_IDENTITY_REVOKE,   /* id, text: why. For ever */

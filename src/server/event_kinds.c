@@ -47,7 +47,7 @@ const struct event_kind_row event_kinds[EVENT_KIND_COUNT] = {
     [EVENT_TOKEN_CREATE] = {"token.create", B(TOKEN) | B(TYPE) | B(UNTIL),
                             B(ID) | B(NAME) | B(TENANT) | B(ROLE) | B(RESTORE) | B(SHARED) | B(VAULT),
                             0},
-    [EVENT_TOKEN_USE] = {"token.use", B(TOKEN) | B(ID), 0, 0},
+    [EVENT_TOKEN_USE] = {"token.use", B(TOKEN) | B(ID), B(PIN), 0},
     [EVENT_TOKEN_CANCEL] = {"token.cancel", B(TOKEN), B(TEXT), 0},
     [EVENT_IDENTITY_CREATE] = {"identity.create", B(ID) | B(TYPE) | B(NAME), B(TENANT) | B(RESTORE), 0},
     [EVENT_IDENTITY_REVOKE] = {"identity.revoke", B(ID), B(TEXT), 0},

@@ -5,7 +5,8 @@
  * B1 Nothing is true before its entry is durable: the log first, the catalogue behind it.
  * B2 The catalogue sees entries in the order of the log. Appends of several threads share a
  *    sync; each then waits for its turn.
- * B3 If the catalogue cannot follow, nothing more is recorded until a restart has made it anew.
+ * B3 If the catalogue cannot follow (a full disk), nothing more is recorded until it has caught up with the log, which
+ *    each recording tries first. An entry that it was not seen to take meanwhile counts as not taken.
  */
 #include "server/server_internal.h"
 
@@ -31,18 +32,37 @@ static int apply_in_turn(struct server *s, uint64_t index, const struct event *e
     uint8_t root[MERKLE_BYTES];
     bool known = tlog_root(s->log, index + 1, root, e) == 0;
     (void)pthread_mutex_lock(&r->lock);
-    while (r->next != index && !r->failed)
+    while (r->next < index && !r->failed)
         (void)pthread_cond_wait(&r->turn, &r->lock);
     int rc = -1;
     if (r->failed)
-        (void)err_set(e, ERR_IO, "the catalogue does not follow the log: restart abrid");
-    else if (known)
+        (void)err_set(e, r->why, "the catalogue cannot follow the log");
+    else if (r->next > index) { /* it caught up with this one, too */
+        (void)pthread_mutex_unlock(&r->lock);
+        return err_set(e, ERR_BUSY, "the catalogue fell behind meanwhile: try again");
+    } else if (known)
         rc = catalog_apply(s->catalog, index, ev, root, took, e);
-    if (rc)
-        r->failed = true; /* B3 */
-    else
+    if (rc && !r->failed) { /* B3 */
+        r->failed = true;
+        r->why = e && e->cls ? e->cls : ERR_IO;
+    } else if (!rc) {
         r->next = index + 1;
+    }
     (void)pthread_cond_broadcast(&r->turn);
+    (void)pthread_mutex_unlock(&r->lock);
+    return rc;
+}
+
+/* B3 */
+static int catch_up(struct server *s, struct err *e)
+{
+    struct recording *r = &s->recording;
+    int rc = 0;
+    (void)pthread_mutex_lock(&r->lock);
+    if (r->failed && (rc = server_replay(s, false, e)) == 0) {
+        r->failed = false;
+        server_tell(s, "the catalogue has caught up with the log");
+    }
     (void)pthread_mutex_unlock(&r->lock);
     return rc;
 }
@@ -51,7 +71,7 @@ int server_record(struct server *s, struct event *ev, struct recorded *out, stru
 {
     CLEANUP(buf_done) struct buf entry = {0};
     struct recorded r = {0};
-    if (encode(ev, &entry, e) || tlog_append(s->log, entry.data, entry.len, &r.index, e) ||
+    if (catch_up(s, e) || encode(ev, &entry, e) || tlog_append(s->log, entry.data, entry.len, &r.index, e) ||
         apply_in_turn(s, r.index, ev, &r.took, e))
         return -1;
     if (out)

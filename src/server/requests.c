@@ -7,6 +7,7 @@
  *    when it is carried out: who has lost his, agrees no more.
  * D2 The waiting time counts by the clock and by ticks, from when it was asked for; both must have passed.
  * D3 If the policy in force names a tenant's key, its signature over the request is needed.
+ *    None but one about the clock is carried out while the clock is in doubt.
  * D4 What weakens any of this (a shorter wait, another key) is a policy that keeps less, and so a request itself.
  */
 #include "server/requests.h"
@@ -14,6 +15,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "server/alarms.h"
+#include "server/clock_guard.h"
 #include "server/upkeep.h"
 
 #include <stdio.h>
@@ -125,7 +127,9 @@ int request_check(struct server *s, const struct catalog_request *r, struct err 
     else if (strcmp(r->kind, REQUEST_FORGET) == 0)
         rc = of_vault ? check_sequences(o, e) : err_set(e, ERR_USAGE, "of which vault?");
     else if (strcmp(r->kind, REQUEST_CLOCK) == 0)
-        rc = of_vault ? 0 : err_set(e, ERR_USAGE, "for which vault?");
+        rc = of_vault || bytes_are_zero(r->tenant, EVENT_ID_BYTES)
+                 ? 0
+                 : err_set(e, ERR_USAGE, "the clock is the server's: name a vault, or nothing for all of it");
     else
         rc = err_set(e, ERR_USAGE, "a request is for \"policy\", \"forget\" or \"clock\"");
     json_decref(o);
@@ -169,7 +173,8 @@ static int execute(struct server *s, const struct catalog_request *r, char *what
     if (strcmp(r->kind, REQUEST_POLICY) == 0)
         rc = set_policy(s, r, o, e);
     else if (strcmp(r->kind, REQUEST_CLOCK) == 0)
-        rc = upkeep_confirm_clock(s, r->vault, e);
+        rc = bytes_are_zero(r->vault, UID_BYTES) ? upkeep_confirm_clocks(s, what, cap, e)
+                                                 : upkeep_confirm_clock(s, r->vault, e);
     else
         rc = upkeep_forget_named(s, r->vault, is_named, o, what, cap, e);
     json_decref(o);
@@ -207,6 +212,7 @@ void requests_execute(struct server *s)
 {
     CLEANUP(buf_done) struct buf all = {.max = (size_t)256 << 20};
     struct err why = ERR_INIT;
+    bool trusted = clock_guard_look(s);
     if (catalog_list_request(s->catalog, NULL, gather, &all, &why))
         server_tell(s, "requests: %s", why.msg);
     for (size_t at = 0; at < all.len; at += sizeof(struct catalog_request)) {
@@ -214,7 +220,8 @@ void requests_execute(struct server *s)
         struct retention policy;
         (void)pthread_mutex_lock(&s->decide);
         bool ready = request_policy(s, r, &policy, NULL) == 0 &&
-                     request_state(s, r, &policy) == REQUEST_READY;
+                     request_state(s, r, &policy) == REQUEST_READY &&
+                     (trusted || strcmp(r->kind, REQUEST_CLOCK) == 0); /* K1 */
         if (ready)
             carry_out(s, r);
         (void)pthread_mutex_unlock(&s->decide);

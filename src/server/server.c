@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Starting and stopping: what is opened in which order. */
 #include "server/api.h"
+#include "server/clock_guard.h"
 #include "server/rates.h"
 
 #include "base/clock.h"
@@ -75,6 +76,13 @@ static int serve(struct server *s, struct err *e)
     return rc;
 }
 
+/* What a crash cut off; 0. */
+static int settle(struct server *s)
+{
+    vaults_settle(s);
+    return 0;
+}
+
 static void set_up(struct server *s, const struct server_options *o)
 {
     s->options = *o;
@@ -83,6 +91,7 @@ static void set_up(struct server *s, const struct server_options *o)
     (void)pthread_mutex_init(&s->alarm_lock, NULL);
     (void)pthread_mutex_init(&s->recording.lock, NULL);
     (void)pthread_cond_init(&s->recording.turn, NULL);
+    (void)pthread_mutex_init(&s->guard_lock, NULL);
     (void)pthread_mutex_init(&s->upkeep_lock, NULL);
     (void)pthread_cond_init(&s->upkeep_wake, NULL);
     refusals_init(&s->refusals);
@@ -97,8 +106,8 @@ int server_start(const struct server_options *o, struct server **out, struct err
         return err_no_memory(e, "the server");
     set_up(s, o);
     if (installation_open(o->root, o->names, o->name_count, &s->installation, e) ||
-        tallies_new(&s->tallies, e) || rates_new(&s->rates, e) || ticks_open(s, e) || open_log(s, e) || open_catalog(s, e) ||
-        upkeep_start(s, e) || serve(s, e)) {
+        tallies_new(&s->tallies, e) || rates_new(&s->rates, e) || open_log(s, e) || open_catalog(s, e) ||
+        clock_guard_open(s, e) || settle(s) || upkeep_start(s, e) || serve(s, e)) {
         (void)server_stop(s, 0); /* nobody came yet */
         return -1;
     }
@@ -117,7 +126,7 @@ bool server_stop(struct server *s, unsigned drain_ms)
     upkeep_stop(s);
     if (s->tallies && s->catalog) {
         tallies_flush(s);
-        ticks_save(s);
+        clock_guard_close(s);
     }
     sessions_done(s);
     vaults_done(&s->vaults);
@@ -131,6 +140,7 @@ bool server_stop(struct server *s, unsigned drain_ms)
     (void)pthread_mutex_destroy(&s->alarm_lock);
     (void)pthread_mutex_destroy(&s->recording.lock);
     (void)pthread_cond_destroy(&s->recording.turn);
+    (void)pthread_mutex_destroy(&s->guard_lock);
     (void)pthread_mutex_destroy(&s->upkeep_lock);
     (void)pthread_cond_destroy(&s->upkeep_wake);
     mem_free(s);

@@ -11,8 +11,9 @@
  *     server.pem     server.key      the server's own certificate
  *     log.key                        signs checkpoints of the log
  *     log/                           what happened (tlog)
+ *     ticks                          what is known of the clock, and how long this has run
  *     vaults/<id>/                   a vault each
- *     pending/<id>/                  vaults that are being made
+ *     pending/<machine>/             vaults that are being made
  *     bootstrap-token  control       of the program abrid: the first owner's token, a socket
  *     catalog.sqlite                 what follows from log and vaults: can be deleted
  *

@@ -75,6 +75,28 @@ void vaults_give(struct server *s, struct vault_entry *v); /* NULL is fine */
 /* Its packs were counted anew; nothing happens if it is not open. */
 void vaults_measured(struct vaults *v, const uint8_t id[UID_BYTES], uint64_t stored);
 
+/* ---- vault_settle.c: new ones, on their way to their place ------------------------------------------ */
+
+/* "<root>/pending/<machine>". */
+void vault_pending_path(const struct server *s, const uint8_t machine[EVENT_ID_BYTES],
+                        char out[SERVER_PATH_MAX]);
+/* What a vault that was just made is, and its first writer. */
+MUST_CHECK int vault_look_into(struct store *s, struct vault_info *info, uint8_t writer[UID_BYTES],
+                               struct err *e);
+/* What that machine has made below pending/ enters the log, and comes to its place. With server.decide. */
+MUST_CHECK int vault_enter(struct server *s, const struct catalog_identity *who,
+                           const struct vault_info *info, struct err *e);
+/* Finishes what a crash cut off between the two; fine where there is nothing. With server.decide. */
+MUST_CHECK int vault_settle(struct server *s, const uint8_t machine[EVENT_ID_BYTES], struct err *e);
+/* The same for all machines, before the server serves; what is missing, or unknown, is told. */
+void vaults_settle(struct server *s);
+
+/* ---- snapshot_recall.c: what a vault has and the log has not ---------------------------------------- */
+
+/* Enters it; what goes wrong is told. `v` NULL: opened if needed. */
+void snapshots_recall(struct server *s, const uint8_t vault[UID_BYTES], struct store *store, struct vault *v);
+void snapshots_recall_all(struct server *s);
+
 /* ---- sessions.c: those under way ------------------------------------------------------------------ */
 
 struct server_session {
@@ -112,7 +134,8 @@ struct recording {
     pthread_mutex_t lock;
     pthread_cond_t turn;
     uint64_t next;  /* the entry that the catalogue sees next */
-    bool failed;    /* the catalogue could not follow: nothing more is accepted */
+    enum err_class why; /* it failed */
+    bool failed;    /* the catalogue could not follow: nothing is accepted until it has caught up */
 };
 struct recorded {
     uint64_t index; /* of the entry */
@@ -162,13 +185,20 @@ struct server {
     bool keeper_runs;
     pthread_mutex_t upkeep_lock;
     pthread_cond_t upkeep_wake;
-    int64_t ticks_before_ns, ticks_began_ns; /* of earlier runs; the boot clock when this one began */
+    struct policy_guard guard; /* clock_guard.c */
+    pthread_mutex_t guard_lock;
+    bool guard_open;
     bool upkeep_asked;      /* a round shall begin now */
     uint64_t upkeep_rounds; /* that have ended */
     _Atomic bool stopping;
 };
 
 void server_tell(struct server *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* ---- room.c: what uploads leave for the log -------------------------------------------------------- */
+
+/* ERR_NO_SPACE if `len` bytes more would leave too little. */
+MUST_CHECK int server_room(const struct server *s, uint64_t len, struct err *e);
 
 /* ---- tally.c: reads and refusals, gathered before they go into the log ------------------------------ */
 
@@ -182,11 +212,9 @@ void tally_refusal(struct server *s, const uint8_t id[EVENT_ID_BYTES], const cha
 /* Writes what was gathered. */
 void tallies_flush(struct server *s);
 
-/* ---- ticks.c: how long this server has run, in all ---------------------------------------------- */
+/* ---- clock_guard.c: how long this server has run, in all ---------------------------------------------- */
 
-MUST_CHECK int ticks_open(struct server *s, struct err *e);
-int64_t server_ticks(const struct server *s); /* nanoseconds; any thread */
-void ticks_save(struct server *s);
+int64_t server_ticks(struct server *s); /* nanoseconds; any thread */
 
 /* ---- upkeep.c: what is done now and then -------------------------------------------------------------- */
 
@@ -212,6 +240,10 @@ const char *caller_identify(struct server *s, const struct http_peer *peer, stru
 /* Whether the caller has one of the roles (bits), in the installation or for that tenant. */
 bool caller_may(struct server *s, const struct caller *c, unsigned roles,
                 const uint8_t tenant[EVENT_ID_BYTES]);
+
+/* … if it is there: looked up in any case, so that "not there" takes as long as "somebody else's". */
+bool caller_may_there(struct server *s, const struct caller *c, bool there, unsigned roles,
+                      const uint8_t tenant[EVENT_ID_BYTES]);
 
 /* ---- calls.c: requests of the API ---------------------------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
  * What is done now and then, by a thread of its own: tallies go into the log, sessions that nobody
  * uses any more end; once a day each vault is looked after (upkeep_vault.c), or when somebody asks.
  */
+#include "server/clock_guard.h"
 #include "server/requests.h"
 #include "server/upkeep.h"
 #include "server/watch.h"
@@ -78,9 +79,10 @@ static void *keep_up(void *arg)
     int64_t next = clock_monotonic_ns() + FIRST_NS;
     int64_t watch = clock_monotonic_ns() + EVERY_S * NS_PER_S;
     bool asked;
+    snapshots_recall_all(s);
     while (!wait_or_stop(s)) {
         tallies_flush(s);
-        ticks_save(s);
+        (void)clock_guard_look(s);
         requests_execute(s);
         sessions_sweep(s, clock_monotonic_ns() - SESSION_IDLE_NS);
         bool due = is_due(s, &next, &asked);

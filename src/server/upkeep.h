@@ -19,6 +19,8 @@ MUST_CHECK int upkeep_vault(struct server *s, const struct catalog_vault *v, uns
 MUST_CHECK int upkeep_rules(struct server *s, const uint8_t vault[UID_BYTES], struct err *e);
 /* For requests that were agreed to. */
 MUST_CHECK int upkeep_confirm_clock(struct server *s, const uint8_t vault[UID_BYTES], struct err *e);
+/* In every vault, and then of the server; `what` says in how many. */
+MUST_CHECK int upkeep_confirm_clocks(struct server *s, char *what, size_t cap, struct err *e);
 /* Snapshots that `named` says yes to go to the trash; the floor, locks and holds hold. `what` says how many. */
 MUST_CHECK int upkeep_forget_named(struct server *s, const uint8_t vault[UID_BYTES],
                                    bool (*named)(const json_t *o, uint64_t sequence), const json_t *o,

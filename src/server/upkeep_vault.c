@@ -5,11 +5,13 @@
  *
  * C1 Floors only rise, by the vault's own rules; count rules never go below them (policy, M1).
  * C2 What goes is in the log before it goes.
- * C3 A clock that is not trusted ends nothing (policy, M3); that is an alarm.
+ * C3 A clock that is not trusted ends nothing (policy, M3), neither the vault's judgement nor the server's
+ *    (clock_guard.c, K1); that is an alarm. What ends must have lasted in ticks, too (K2).
  * C4 What is damaged is named; what parity can mend is mended at once.
  * C5 Nothing of a tenant that was closed is forgotten before its grace is over.
  */
 #include "server/upkeep.h"
+#include "server/clock_guard.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -29,6 +31,7 @@ struct tending {
     struct vault *v;
     struct retention policy;
     struct policy_clock clock;
+    bool frozen; /* by the server's own doubt */
     char damage[1024]; /* the first few */
     uint64_t damaged;
 };
@@ -100,10 +103,23 @@ static void not_forgotten(void *arg, const struct snapshot *s, const char *why)
     server_tell(t->s, "snapshot %llu was not forgotten after all: %s", (unsigned long long)s->seq, why);
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* K2, of a lock: as long as it was made for. */
+static bool is_locked_still(struct tending *t, const struct snapshot *s)
+{
+    return s->locked_until_ns &&
+           !clock_guard_has_lasted(t->s, s->locked_since_ns, s->locked_until_ns - s->locked_since_ns);
+}
+
 static int decide(struct tending *t, const struct snapshot_list *l, struct policy_decision *out,
                   struct err *e)
 {
     struct vault_rules rules;
+    struct policy_clock clock = t->clock;
     CLEANUP_FREE struct policy_snapshot *about = mem_array(l->count + 1, sizeof *about);
     if (!about)
         return err_no_memory(e, "deciding what is kept");
@@ -111,9 +127,10 @@ static int decide(struct tending *t, const struct snapshot_list *l, struct polic
         return -1;
     for (size_t i = 0; i < l->count; i++)
         snapshot_for_policy(&l->items[i], &about[i]);
+    clock.now_ns = earlier(clock.now_ns, clock_guard_now(t->s, rules.floor_ns)); /* K2 */
     const struct policy_question q = {.snapshots = about, .count = l->count,
                                       .rules = &t->policy.rules, .floor_ns = rules.floor_ns,
-                                      .clock = &t->clock};
+                                      .clock = &clock};
     return policy_decide(&q, out, e);
 }
 
@@ -128,7 +145,7 @@ static int forget_some(struct tending *t, const struct snapshot_list *l, struct 
     if (decide(t, l, decisions, e))
         return -1;
     for (size_t i = 0; i < l->count; i++) {
-        if (decisions[i].keep)
+        if (decisions[i].keep || is_locked_still(t, &l->items[i]))
             continue;
         if (record_fate(t, EVENT_FORGET, &l->items[i], "no rule keeps it", e)) /* C2 */
             return -1;
@@ -150,8 +167,11 @@ static int forget(struct tending *t, struct err *e)
     struct snapshot_list l = {0};
     char text[POLICY_TEXT_BYTES];
     const struct alarm_cause clock = alarm_of(t, ALARM_CLOCK);
+    t->frozen = !clock_guard_look(t->s); /* which has told already */
     if (vault_clock_judge(t->v, &t->clock, e))
         return -1;
+    if (t->frozen)
+        return 0;
     if (!policy_clock_trusted(&t->clock)) { /* C3 */
         policy_clock_text(&t->clock, text);
         alarm_raise(t->s, &clock, ALARM_ONCE, "%s", text);
@@ -193,14 +213,27 @@ static void note_damage(void *arg, const char *object, const char *message)
         (void)snprintf(t->damage + len, sizeof t->damage - len, "%s%s: %s", len ? "; " : "", object, message);
 }
 
+/* K2, of the trash. */
+static int wait_for_ticks(struct tending *t, struct err *e)
+{
+    struct vault_rules rules;
+    if (vault_rules(t->v, &rules, e))
+        return -1;
+    t->clock.now_ns = earlier(t->clock.now_ns,
+                              clock_guard_now(t->s, rules.trash_window_ns + VAULT_FREE_MARGIN_NS));
+    return 0;
+}
+
 static int collect(struct tending *t, struct err *e)
 {
+    if (t->frozen || !policy_clock_trusted(&t->clock))
+        return 0;
+    if (wait_for_ticks(t, e))
+        return -1;
     const struct gc_options o = {.max_unused = 0.05, .max_rewrite = UINT64_MAX, .clock = t->clock,
                                  .damaged = note_damage, .arg = t};
     struct gc_result r;
     struct err why = ERR_INIT;
-    if (!policy_clock_trusted(&t->clock))
-        return 0;
     if (announce_freed(t, e))
         return -1;
     if (vault_gc(t->v, &o, &r, &why))
@@ -295,6 +328,7 @@ int upkeep_vault(struct server *s, const struct catalog_vault *v, unsigned share
     CLEANUP(tending_done) struct tending t = {.s = s, .about = v};
     if (upkeep_policy(s, v, &t.policy, e) || open_vault(&t, e))
         return -1;
+    snapshots_recall(s, v->vault, t.store, t.v);
     return set_rules(&t, e) || count_usage(&t, e) || forget(&t, e) || collect(&t, e) || count_usage(&t, e) ||
                    scrub(&t, share, e)
                ? -1
@@ -324,10 +358,37 @@ int upkeep_confirm_clock(struct server *s, const uint8_t vault[UID_BYTES], struc
 {
     CLEANUP(tending_done) struct tending t = {0};
     struct catalog_vault about;
-    struct event ev = {.kind = EVENT_CLOCK, .name = "confirmed"};
-    return begin(&t, s, &about, vault, e) || server_record(s, &ev, NULL, e) || vault_clock_confirm(t.v, e)
-               ? -1
-               : 0;
+    return begin(&t, s, &about, vault, e) || vault_clock_confirm(t.v, e) ? -1 : 0;
+}
+
+struct confirming {
+    struct server *s;
+    unsigned count, failed;
+};
+
+static int confirm_one(void *arg, const struct catalog_vault *v, struct err *e)
+{
+    struct confirming *c = arg;
+    struct err why = ERR_INIT;
+    char hex[2 * UID_BYTES + 1];
+    (void)e;
+    c->count++;
+    if (upkeep_confirm_clock(c->s, v->vault, &why) == 0)
+        return 0;
+    c->failed++;
+    hex_encode(v->vault, UID_BYTES, hex);
+    server_tell(c->s, "the clock could not be confirmed in vault %s: %s", hex, why.msg);
+    return 0;
+}
+
+/* The server last: until then nothing is freed. */
+int upkeep_confirm_clocks(struct server *s, char *what, size_t cap, struct err *e)
+{
+    struct confirming c = {.s = s};
+    if (catalog_list_vault(s->catalog, NULL, confirm_one, &c, e) || clock_guard_confirm(s, e))
+        return -1;
+    (void)snprintf(what, cap, "confirmed, in %u of %u vaults", c.count - c.failed, c.count);
+    return 0;
 }
 
 static void count_refused(void *arg, const struct snapshot *s, const char *why)
@@ -345,20 +406,27 @@ int upkeep_forget_named(struct server *s, const uint8_t vault[UID_BYTES],
     struct snapshot_list l = {0};
     struct vault_forgotten done = {0};
     char refused[400] = "";
-    size_t n = 0;
-    if (begin(&t, s, &about, vault, e) || vault_clock_judge(t.v, &t.clock, e) ||
+    struct vault_rules rules;
+    size_t n = 0, asked = 0;
+    if (begin(&t, s, &about, vault, e) || vault_clock_judge(t.v, &t.clock, e) || vault_rules(t.v, &rules, e) ||
         vault_snapshots(t.v, &l, NULL, NULL, e))
         return -1;
     CLEANUP_FREE const struct snapshot **go = mem_array(l.count + 1, sizeof *go);
     int rc = go ? 0 : err_no_memory(e, "a list");
     for (size_t i = 0; !rc && i < l.count; i++)
         if (named(o, l.items[i].seq)) {
+            if (is_locked_still(&t, &l.items[i]) ||
+                !clock_guard_has_lasted(s, l.items[i].received_ns, rules.floor_ns)) { /* K2 */
+                count_refused(refused, &l.items[i], "its floor or lock counts time in which the server ran");
+                asked++;
+                continue;
+            }
             rc = record_fate(&t, EVENT_FORGET, &l.items[i], "a request", e);
             go[n++] = &l.items[i];
         }
     if (!rc && n)
         rc = vault_forget(t.v, go, n, count_refused, refused, &done, e);
-    (void)snprintf(what, cap, "%zu of %zu snapshots went to the trash. %s", done.count, n, refused);
+    (void)snprintf(what, cap, "%zu of %zu snapshots went to the trash. %s", done.count, n + asked, refused);
     snapshot_list_done(&l);
     return rc;
 }

@@ -76,6 +76,7 @@ static int open_entry(struct server *s, const uint8_t *id, struct vault_entry **
         entry_free(n);
         return e && e->cls == ERR_NOT_FOUND ? err_reclass(e, ERR_NO_VAULT) : -1;
     }
+    snapshots_recall(s, id, n->store, n->vault);
     *out = n;
     return 0;
 }

@@ -61,6 +61,11 @@ void keeper_session_end(struct keeper_session *s); /* NULL is fine */
 MUST_CHECK int keeper_past(struct vault *v, const uint8_t writer[UID_BYTES],
                            struct writer_past *out, struct err *e);
 
+/* Calls `each` with the number of every snapshot that is there, by its name alone, in no order. Nonzero from
+ * `each` ends it and is returned. */
+typedef int keeper_each_sequence(void *arg, uint64_t sequence, struct err *e);
+MUST_CHECK int keeper_sequences(struct store *s, keeper_each_sequence *each, void *arg, struct err *e);
+
 struct keeper_receipt {
     uint8_t id[ID_BYTES];
     uint64_t seq;

@@ -16,6 +16,7 @@
 #include "vault/keeper.h"
 #include "vault/object_kinds.h"
 #include "vault/reception.h"
+#include "vault/record_format.h"
 #include "vault/refset_format.h"
 
 #include <string.h>
@@ -112,6 +113,25 @@ int keeper_past(struct vault *v, const uint8_t writer[UID_BYTES], struct writer_
         *out = r.past;
     reception_done(&r);
     return rc;
+}
+
+struct counting {
+    keeper_each_sequence *each;
+    void *arg;
+};
+
+static int take_name(void *arg, const char *name, uint64_t len, struct err *e)
+{
+    const struct counting *c = arg;
+    uint64_t sequence;
+    (void)len;
+    return record_name_decode(name, &sequence) ? c->each(c->arg, sequence, e) : 0;
+}
+
+int keeper_sequences(struct store *s, keeper_each_sequence *each, void *arg, struct err *e)
+{
+    struct counting c = {each, arg};
+    return store_list(s, "snapshots", take_name, &c, e);
 }
 
 /* ---- what a snapshot refers to ----------------------------------------------------------------- */

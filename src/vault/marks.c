@@ -214,8 +214,10 @@ static void judge_one(struct mark_state *s, const struct mark *m)
 {
     if (m->made_ns > s->newest_ns)
         s->newest_ns = m->made_ns;
-    if (m->kind == MARK_LOCK && m->until_ns > s->locked_until_ns)
+    if (m->kind == MARK_LOCK && m->until_ns > s->locked_until_ns) {
         s->locked_until_ns = m->until_ns;
+        s->locked_since_ns = m->made_ns;
+    }
     if (m->kind == MARK_HOLD && !s->hold)
         s->hold = m;
 }
@@ -300,6 +302,7 @@ int marks_apply(const struct mark_list *l, struct snapshot *s, struct damage *d,
     if (state.foreign)
         report_foreign(l, s, d);
     s->locked_until_ns = state.locked_until_ns;
+    s->locked_since_ns = state.locked_since_ns;
     s->forgotten_until_ns = state.forgotten_until_ns;
     s->doubtful = state.doubtful;
     s->held = state.hold != NULL;

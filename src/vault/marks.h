@@ -37,6 +37,7 @@ const struct mark *marks_of(const struct mark_list *l, uint64_t sequence, size_t
 /* What the marks of one snapshot come to. */
 struct mark_state {
     int64_t locked_until_ns;    /* 0: never locked */
+    int64_t locked_since_ns;    /* when that lock was made */
     const struct mark *hold;    /* the first one, or NULL */
     bool doubtful;              /* a mark of it cannot be read */
     int64_t forgotten_until_ns; /* 0: living */

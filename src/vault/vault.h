@@ -296,6 +296,7 @@ struct snapshot {
     uint8_t refs_hash[HASH_BYTES];
     /* What its marks say. */
     int64_t locked_until_ns; /* 0: never locked; may lie in the past */
+    int64_t locked_since_ns; /* when that lock was made */
     bool held;
     char *hold_reason;          /* of the first hold; NULL: not held */
     bool doubtful;              /* a mark of it cannot be read: it is kept until somebody looked */

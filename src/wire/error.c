@@ -57,6 +57,15 @@ static void clean(const char *in, char *out, size_t cap)
     out[n] = '\0';
 }
 
+/* Ours say why. Whoever knows no such call and does not say so as we do, is another program, or of another time. */
+static void say_status(int status, enum err_class cls, struct err *e)
+{
+    if (status == 404 || status == 405 || status == 501 || status == 505)
+        err_set(e, ERR_NEWER, "it answered with status %d: it is no abrid, or one of quite another version", status);
+    else
+        err_set(e, cls, "the server answered with status %d", status);
+}
+
 int wire_error_take(int status, const void *body, size_t len, char *code_out, struct err *e)
 {
     const char *code = "", *cls = "", *message = "";
@@ -72,7 +81,7 @@ int wire_error_take(int status, const void *body, size_t len, char *code_out, st
     if (*text)
         err_set(e, c, "%s", text);
     else
-        err_set(e, c, "the server answered with status %d", status);
+        say_status(status, c, e);
     json_decref(o);
     return -1;
 }

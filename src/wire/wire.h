@@ -16,6 +16,9 @@
 #include <stdint.h>
 
 #define WIRE_API      1 /* "/v1/…" */
+/* What a caller says it speaks, in this field; whoever does not say (curl) speaks what the path says. A server
+ * that does not speak it says so at once (protocol_newer, protocol_older), whatever the call. */
+#define WIRE_PROTOCOL_FIELD "abri-protocol"
 #define WIRE_ID_BYTES 16
 #define WIRE_HASH_BYTES 32
 #define WIRE_NAME_MAX 200 /* of an object, as the store has it */
@@ -57,6 +60,10 @@ void wire_error_put(struct buf *out, const char *code, const struct err *e);
 int wire_error_take(int status, const void *body, size_t len, char *code_out, struct err *e);
 /* The HTTP status of a class, 400 … 507. */
 int wire_status(enum err_class cls);
+
+/* Whether a server that speaks WIRE_API alone can answer: `said` is the caller's WIRE_PROTOCOL_FIELD (NULL: not said), `path`
+ * begins with "/v<N>/". NULL, or the code of the refusal, and ERR_NEWER (ERR_USAGE for what is no number). */
+const char *wire_protocol_problem(const char *said, const char *path, struct err *e);
 
 /* ---- lists of objects: lines "<length> <name>" --------------------------------------------- */
 

@@ -9,6 +9,7 @@
 #include "remote/remote.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static int make_and_send(struct remote *r, const struct init_options *o,
                          const struct work_dirs *dirs, work_ask *ask, void *arg,
@@ -29,6 +30,19 @@ static int make_and_send(struct remote *r, const struct init_options *o,
     return rc;
 }
 
+/* The server has one of this machine already: ours, if its writer's key is here (all keys are in place before it is
+ * sent), and the answer was lost. */
+static int take_up(struct remote *r, const struct work_dirs *dirs, uint8_t vault_id_out[UID_BYTES])
+{
+    char path[4096];
+    uint8_t id[UID_BYTES];
+    if (remote_find_vault(r, id, NULL) || writer_key_path(dirs, id, path, sizeof path, NULL) ||
+        access(path, R_OK) || remote_note_vault(r, id, NULL))
+        return -1; /* what the server said stands */
+    memcpy(vault_id_out, id, UID_BYTES);
+    return 0;
+}
+
 int work_init_far(const struct init_options *o, const struct work_dirs *dirs, work_ask *ask,
                   void *arg, uint8_t vault_id_out[UID_BYTES], struct err *e)
 {
@@ -36,7 +50,12 @@ int work_init_far(const struct init_options *o, const struct work_dirs *dirs, wo
     struct remote *r = NULL;
     if (sign_init(e) || remote_connect(&where, o->location, &r, e))
         return -1;
-    int rc = make_and_send(r, o, dirs, ask, arg, vault_id_out, e);
+    struct err why = ERR_INIT;
+    int rc = make_and_send(r, o, dirs, ask, arg, vault_id_out, &why);
+    if (rc && (why.cls != ERR_EXISTS || take_up(r, dirs, vault_id_out)))
+        (void)err_give(e, &why);
+    else
+        rc = 0;
     remote_close(r);
     return rc;
 }

@@ -16,12 +16,10 @@ ABRI="$T/bin/abri"
 
 S="$T/src"
 mkdir -p "$S"
-# on_day N: from now on, that many days have passed, for the server and for everybody.
-on_day() {
-    [ -z "$SERVER_PID" ] || server_stop
-    export ABRI_TEST_PASSED=$(($1 * 86400))
-    server_start
-}
+# on_day N: from now on, that many days have passed, for the server, which ran, and for everybody.
+export ABRI_TEST_PASSED_FILE="$T/passed"
+on_day() { echo $(($1 * 86400)) >"$T/passed"; }
+on_day 0
 backup() {
     echo "$1" >"$S/file"
     expect_status 0 as web backup "$S"

@@ -3,7 +3,8 @@
  * Preloaded into the program by tests: another time.
  *   ABRI_TEST_PASSED=SECONDS  so much time has passed, for all clocks;
  *   ABRI_TEST_PASSED_FILE     the same, of what that file says whenever somebody looks at a clock;
- *   ABRI_TEST_MOVED=SECONDS   somebody moved the real clock by so much.
+ *   ABRI_TEST_MOVED=SECONDS   somebody moved the real clock by so much;
+ *   ABRI_TEST_MOVED_FILE      the same, of what that file says.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -21,9 +22,9 @@ static time_t seconds_of(const char *variable)
 }
 
 /* Without stdio: it may be looked at from anywhere. */
-static time_t seconds_in_file(void)
+static time_t seconds_in_file(const char *variable)
 {
-    const char *path = getenv("ABRI_TEST_PASSED_FILE");
+    const char *path = getenv(variable);
     char text[32] = "";
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (fd < 0)
@@ -40,9 +41,9 @@ __attribute__((visibility("default"))) int clock_gettime(clockid_t id, struct ti
     memcpy(&real, &p, sizeof real);
     int rc = real(id, t);
     if (rc == 0 && (id == CLOCK_REALTIME || id == CLOCK_BOOTTIME))
-        t->tv_sec += seconds_of("ABRI_TEST_PASSED") + seconds_in_file();
+        t->tv_sec += seconds_of("ABRI_TEST_PASSED") + seconds_in_file("ABRI_TEST_PASSED_FILE");
     if (rc == 0 && id == CLOCK_REALTIME)
-        t->tv_sec += seconds_of("ABRI_TEST_MOVED");
+        t->tv_sec += seconds_of("ABRI_TEST_MOVED") + seconds_in_file("ABRI_TEST_MOVED_FILE");
     return rc;
 }
 

@@ -224,6 +224,7 @@ static bool token_use(struct model *m, const struct event *ev)
         return false;
     t->used_ns = ev->time_ns;
     memcpy(t->used_by, ev->id, 16);
+    memcpy(t->used_pin, ev->pin, 32);
     return true;
 }
 

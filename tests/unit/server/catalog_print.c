@@ -72,6 +72,8 @@ void print_token(struct buf *out, const struct catalog_token *t)
     print_id(out, t->vault);
     print_id(out, t->by);
     print_id(out, t->used_by);
+    print_id(out, t->used_pin);
+    print_id(out, t->used_pin + 16);
     NUMBERS(t->type, t->role, t->restore, t->shared, t->created_ns, t->until_ns, t->used_ns, t->cancelled_ns);
     print_text(out, t->name);
 }

@@ -52,6 +52,7 @@ static void people(struct event *out)
     out[4].until_ns = 100;
     out[5] = only(at(EVENT_TOKEN_USE, 15, false), false, false, true);
     world_id(TOKEN, 0, out[5].token);
+    memset(out[5].pin, 0x77, sizeof out[5].pin);
     out[6] = only(at(EVENT_IDENTITY_CREATE, 16, false), true, false, true);
     out[6].type = IDENTITY_MACHINE;
     out[6].name = "oven";
