@@ -289,14 +289,10 @@ void api_enrol(struct request *q, const json_t *in, const uint8_t *body, size_t 
         reply_error(q, "usage", &why);
         return;
     }
-    if (pki_request_pin(n.request, n.pin, &why)) { /* before it costs the token */
-        explicit_bzero(&token, sizeof token);
-        reply_fail(q, &why);
-        return;
-    }
+    bool readable = pki_request_pin(n.request, n.pin, &why) == 0; /* or it would cost the token */
     (void)pthread_mutex_lock(&s->decide);
     const char *code = check_token(q, &token, n.pin, &n.token);
-    int rc = code ? -1 : use_token(q, &n, &why);
+    int rc = code || !readable ? -1 : use_token(q, &n, &why);
     (void)pthread_mutex_unlock(&s->decide);
     explicit_bzero(&token, sizeof token);
     if (!code && !rc)
