@@ -18,6 +18,21 @@ void clock_pretend(const struct clock_reading *r)
     atomic_store(&pretended, r);
 }
 
+static _Atomic int64_t shift_wall, shift_passed;
+static _Atomic uint32_t shift_boots;
+
+void clock_set_shift(const struct clock_shift *s)
+{
+    atomic_store(&shift_wall, s->wall_ns);
+    atomic_store(&shift_passed, s->passed_ns);
+    atomic_store(&shift_boots, s->boots);
+}
+
+struct clock_shift clock_get_shift(void)
+{
+    return (struct clock_shift){atomic_load(&shift_wall), atomic_load(&shift_passed), atomic_load(&shift_boots)};
+}
+
 static int64_t now(clockid_t id)
 {
     struct timespec t;
@@ -25,12 +40,24 @@ static int64_t now(clockid_t id)
     return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
+/* Saturates: somebody may set a clock to any time. */
+static int64_t later(int64_t ns, int64_t by)
+{
+    int64_t sum;
+    return __builtin_add_overflow(ns, by, &sum) ? (by < 0 ? INT64_MIN : INT64_MAX) : sum;
+}
+
+static int64_t shifted_realtime(void)
+{
+    return later(later(now(CLOCK_REALTIME), atomic_load(&shift_passed)), atomic_load(&shift_wall));
+}
+
 int64_t clock_realtime_ns(void)
 {
     const struct clock_reading *p = atomic_load(&pretended);
     if (p)
         return p->realtime_ns;
-    return now(CLOCK_REALTIME);
+    return shifted_realtime();
 }
 
 int64_t clock_monotonic_ns(void)
@@ -60,9 +87,12 @@ void clock_read(struct clock_reading *out)
         *out = *p;
         return;
     }
-    out->realtime_ns = now(CLOCK_REALTIME);
-    out->boottime_ns = now(CLOCK_BOOTTIME);
+    uint32_t boots = atomic_load(&shift_boots);
+    out->realtime_ns = shifted_realtime();
+    out->boottime_ns = later(now(CLOCK_BOOTTIME), atomic_load(&shift_passed));
     boot_id(out->boot_id);
+    for (unsigned i = 0; i < sizeof boots; i++)
+        out->boot_id[i] ^= (uint8_t)(boots >> 8 * i);
 }
 
 static time_t floor_seconds(int64_t ns)

@@ -21,6 +21,17 @@ struct clock_reading {
 };
 void clock_read(struct clock_reading *out);
 
+/* How far the clocks that this process sees are from those of the machine. Set by two alone: a server of trials
+ * (abrid --trial), whose root is good for nothing else, and the attacks of `abri selftest`, which need a year in a
+ * minute. clock_monotonic_ns does not move: what waits for seconds waits for real ones. */
+struct clock_shift {
+    int64_t wall_ns;   /* as if somebody had set the real clock */
+    int64_t passed_ns; /* as if time had passed: for the real clock and the one since the start */
+    uint32_t boots;    /* as if the machine had been started so often since */
+};
+void clock_set_shift(const struct clock_shift *s); /* any thread; copied */
+struct clock_shift clock_get_shift(void);
+
 #define CLOCK_TEXT_BYTES 32
 /* "2026-11-21 21:26:16", local time. */
 void clock_format(int64_t ns, char out[CLOCK_TEXT_BYTES]);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* Signals that we handle or ignore are as usual for the program. */
-static int set_signals(posix_spawnattr_t *attr)
+static int set_signals(posix_spawnattr_t *attr, bool apart)
 {
     sigset_t usual, none;
     (void)sigemptyset(&none);
@@ -22,14 +22,17 @@ static int set_signals(posix_spawnattr_t *attr)
     if (rc == 0)
         rc = posix_spawnattr_setsigmask(attr, &none);
     if (rc == 0)
-        rc = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+        rc = posix_spawnattr_setflags(attr, (short)(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
+                                                    (apart ? POSIX_SPAWN_SETPGROUP : 0)));
     return rc;
 }
 
-static int set_files(posix_spawn_file_actions_t *actions, int out_fd)
+static int set_files(posix_spawn_file_actions_t *actions, const struct program *s)
 {
     int rc = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    return rc ? rc : posix_spawn_file_actions_adddup2(actions, out_fd, STDOUT_FILENO);
+    if (rc == 0 && s->err_fd)
+        rc = posix_spawn_file_actions_adddup2(actions, s->err_fd, STDERR_FILENO);
+    return rc ? rc : posix_spawn_file_actions_adddup2(actions, s->out_fd, STDOUT_FILENO);
 }
 
 static int start(const struct program *s, posix_spawn_file_actions_t *actions, pid_t *pid_out)
@@ -39,9 +42,9 @@ static int start(const struct program *s, posix_spawn_file_actions_t *actions, p
     int rc = posix_spawnattr_init(&attr);
     if (rc)
         return rc;
-    rc = set_signals(&attr);
+    rc = set_signals(&attr, s->apart);
     if (rc == 0)
-        rc = set_files(actions, s->out_fd);
+        rc = set_files(actions, s);
     if (rc == 0)
         rc = posix_spawnp(&pid, s->argv[0], actions, &attr, (char *const *)(uintptr_t)s->argv,
                           s->environment);

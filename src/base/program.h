@@ -9,12 +9,15 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct program {
     const char *const *argv; /* ends with NULL; a first word without '/' is looked for in PATH */
     char *const *environment; /* ends with NULL */
     int out_fd; /* becomes the standard output; open, and not 1 */
+    int err_fd; /* becomes the standard error; 0: ours */
+    bool apart; /* a process group of its own: what the terminal sends is not for it */
 };
 
 /* 0, or the errno that tells why it cannot be run; *pid_out is then untouched. */

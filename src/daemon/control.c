@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "daemon/trial.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 
 static struct {
     control_token *token;
+    control_trial *trial;
     void *arg;
 } control;
 
@@ -36,9 +38,15 @@ static void answer(char *out, size_t cap, const char *line)
 {
     struct err why = ERR_INIT;
     char text[CONTROL_LINE_MAX];
-    if (strcmp(line, "new-owner-token\n") != 0)
-        (void)err_set(&why, ERR_USAGE, "this abrid does not know that command: it is of another version");
-    else if (control.token(control.arg, text, sizeof text, &why) == 0)
+    int rc;
+    if (strcmp(line, "new-owner-token\n") == 0)
+        rc = control.token(control.arg, text, sizeof text, &why);
+    else if (trial_knows(line))
+        rc = control.trial ? control.trial(control.arg, line, text, sizeof text, &why)
+                           : err_set(&why, ERR_REFUSED, "this abrid is in earnest: only one that began with --trial does that");
+    else
+        rc = err_set(&why, ERR_USAGE, "this abrid does not know that command: it is of another version");
+    if (rc == 0)
         (void)snprintf(out, cap, "ok %s\n", text);
     if (why.cls != ERR_UNSET)
         (void)snprintf(out, cap, "error %d %s\n", (int)why.cls, why.msg);
@@ -56,11 +64,13 @@ static void serve(void *arg, int fd, int64_t until_ns)
     explicit_bzero(out, sizeof out);
 }
 
-int control_open(const char *root, control_token *token, void *arg, struct local_door **out, struct err *e)
+int control_open(const char *root, control_token *token, control_trial *trial, void *arg, struct local_door **out,
+                 struct err *e)
 {
     char path[PATH_MAX_HERE];
     int fd;
     control.token = token;
+    control.trial = trial;
     control.arg = arg;
     if (path_of(root, path, e) || local_listen(path, 0600, &fd, e))
         return -1;

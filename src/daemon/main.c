@@ -116,6 +116,8 @@ static int run_server(struct settings *s, struct command *c, struct err *e)
 {
     sigset_t signals;
     (void)signal(SIGPIPE, SIG_IGN);
+    if (s->trial)
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody else would end it */
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGTERM);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum act { ACT_CONFIG, ACT_CHECK, ACT_TOKEN, ACT_HELP, ACT_VERSION, ACT_MANUAL };
+enum act { ACT_CONFIG, ACT_CHECK, ACT_TOKEN, ACT_TRIAL, ACT_HELP, ACT_VERSION, ACT_MANUAL };
 struct action {
     const char *name, *arg;
     enum act act;
@@ -18,6 +18,9 @@ static const struct action actions[] = {
     {"check-config", NULL, ACT_CHECK, "tell all that is wrong with the configuration, or print what is in force; touches nothing"},
     {"new-owner-token", NULL, ACT_TOKEN,
      "ask the abrid that serves --root for a new token for the first owner, print it, and replace the earlier one"},
+    {"trial", NULL, ACT_TRIAL,
+     "serve a root that is good for trials alone: its clocks can be moved (see `abri selftest`). Only a new root can "
+     "become one, and it stays one. It ends with whoever started it"},
     {"help", NULL, ACT_HELP, "print this help"},
     {"version", NULL, ACT_VERSION, "print the version"},
     {"manual", NULL, ACT_MANUAL, NULL},
@@ -30,6 +33,7 @@ static void act(struct options *o, enum act a, const char *value)
     case ACT_CONFIG: o->config = value; break;
     case ACT_CHECK: o->check_config = true; break;
     case ACT_TOKEN: o->new_owner_token = true; break;
+    case ACT_TRIAL: o->said.trial = true; break;
     case ACT_HELP: o->help = true; break;
     case ACT_VERSION: o->version = true; break;
     case ACT_MANUAL: o->manual = true; break;
@@ -257,6 +261,7 @@ static void manual_files(FILE *f)
                         "repeated is an array of strings. Only root, or who runs abrid, may be able to write it."},
         {"DIR/bootstrap-token", "The token for the first owner, where there was no terminal to print it to. It goes when it is used."},
         {"DIR/control", "The socket of --new-owner-token, for root and for the user who runs abrid."},
+        {"DIR/trial", "There if the root was made with --trial: how far its clocks were moved."},
         {"DIR/authority.key", "The key of the certificate authority. Together with log.key, vaults and log it is what a backup of the "
                               "server must hold; catalog.sqlite is made anew."},
     };

@@ -16,6 +16,7 @@
 #include "daemon/notify.h"
 #include "daemon/say.h"
 #include "daemon/scrape.h"
+#include "daemon/trial.h"
 #include "server/server.h"
 
 #include <errno.h>
@@ -150,11 +151,23 @@ static int new_token(void *arg, char *out, size_t cap, struct err *e)
     return 0;
 }
 
+static int certify(struct running *r, const struct settings *s, struct err *e);
+
+static int for_trials(void *arg, const char *line, char *out, size_t cap, struct err *e)
+{
+    struct running *r = arg;
+    if (trial_do(r->first.root, r->server, line, out, cap, e))
+        return -1;
+    return strncmp(line, "clock pass", 10) == 0 ? certify(r, current(r), e) : 0; /* ours would be old soon */
+}
+
 /* ---- start and stop ---------------------------------------------------------------------------------------- */
 
 static int start_server(struct running *r, struct err *e)
 {
     const struct settings *s = &r->first;
+    if (trial_begin(s->root, s->trial, e))
+        return -1;
     if (!server_exists(s->root) && server_init(s->root, s->name, e))
         return -1;
     const struct server_options so = {
@@ -162,7 +175,8 @@ static int start_server(struct running *r, struct err *e)
         .names = (const char *const *)s->server_names.items, .name_count = s->server_names.count,
         .listeners = r->listeners, .listener_count = r->listener_count,
         .loops = (unsigned)s->loops, .workers = (unsigned)s->workers, .limits = settings_limits(s),
-        .certificate_days = (unsigned)s->certificate_days, .free_percent = (unsigned)s->free_percent, .tell = tell, .claimed = claimed, .arg = r,
+        .certificate_days = (unsigned)s->certificate_days, .free_percent = (unsigned)s->free_percent,
+        .trial = s->trial, .tell = tell, .claimed = claimed, .arg = r,
     };
     if (server_start(&so, &r->server, e))
         return -1;
@@ -179,6 +193,8 @@ static int greet(struct running *r, const char *metrics, struct err *e)
     }
     if (*metrics)
         printf("abrid: metrics at http://%s/metrics\n", metrics);
+    if (r->first.trial)
+        printf("abrid: for trials alone: anybody who may use '%s/control' can move its clocks\n", r->first.root);
     int rc = bootstrap_offer(r->server, r->first.root, r->url, e);
     (void)fflush(stdout);
     return rc;
@@ -191,7 +207,7 @@ static int start_all(struct running *r, struct err *e)
         return -1;
     find_url(r);
     notify_say("STATUS=Reading the log and the catalogue");
-    if (start_server(r, e) || control_open(r->first.root, new_token, r, &r->control, e) ||
+    if (start_server(r, e) || control_open(r->first.root, new_token, r->first.trial ? for_trials : NULL, r, &r->control, e) ||
         scrape_start(r->server, r->first.metrics_socket, r->first.metrics_address, &r->scrape, metrics, e) ||
         watchdog_start(r->server, e) || greet(r, metrics, e))
         return -1;

@@ -35,6 +35,7 @@ struct setting_listener {
 enum log_level { LOG_LEVEL_ERROR = 1, LOG_LEVEL_WARNING, LOG_LEVEL_INFO };
 
 struct settings {
+    bool trial; /* of the command line alone, so that no file makes a real server one */
     char *root, *name, *metrics_socket, *metrics_address, *log_level; /* NULL: not said */
     struct setting_list listen, proxy, server_names;
     uint64_t loops, workers, certificate_days, free_percent; /* 0: not said; so are these: */

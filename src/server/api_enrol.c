@@ -43,11 +43,13 @@ void api_server(struct request *q, const json_t *in, const uint8_t *body, size_t
         reply_fail(q, &why);
         return;
     }
-    reply_json(q, 200,
-                json_pack("{s:s, s:[i], s:s, s:o}", "name",
+    json_t *o = json_pack("{s:s, s:[i], s:s, s:o}", "name",
                           q->server->options.name ? q->server->options.name : "abri", "api",
                           WIRE_API, "log_key", (char *)key.data, "time",
-                          json_time(clock_realtime_ns())));
+                          json_time(clock_realtime_ns()));
+    if (q->server->options.trial)
+        (void)json_object_set_new(o, "trial", json_true());
+    reply_json(q, 200, o);
 }
 
 /* ---- tokens ------------------------------------------------------------------------------- */

@@ -42,6 +42,7 @@ struct server_options {
     struct http_limits limits;
     unsigned certificate_days;      /* of machines and people; 0: 30 */
     unsigned free_percent;          /* of the disk: less is an alarm; 0: 5 */
+    bool trial;                     /* its clocks are moved at will: it says so to all who ask */
     /* One line for the operator; NULL: nobody hears. From any thread. */
     void (*tell)(void *arg, const char *line);
     /* Somebody became the first owner: the token is used up. NULL is fine. From any thread. */
@@ -71,6 +72,10 @@ MUST_CHECK int server_set_names(struct server *s, const char *const *names, size
 void server_set_limits(struct server *s, const struct http_limits *limits);
 /* Whether loops and workers still turn, compared with the call before; by one thread (http.h). */
 struct http_pulse server_pulse(struct server *s);
+
+/* Begins a round of upkeep; how many have ended before. Any thread. */
+uint64_t server_upkeep_ask(struct server *s);
+uint64_t server_upkeep_rounds(struct server *s);
 
 /* Appends what can be measured as OpenMetrics text, up to "# EOF". Costs some microseconds for each machine:
  * whoever is asked often keeps the text for a while. By any one thread, also beside the others. */

@@ -139,3 +139,13 @@ void upkeep_stop(struct server *s)
     (void)pthread_join(s->keeper_thread, NULL);
     s->keeper_runs = false;
 }
+
+uint64_t server_upkeep_ask(struct server *s)
+{
+    return upkeep_ask(s);
+}
+
+uint64_t server_upkeep_rounds(struct server *s)
+{
+    return upkeep_rounds(s);
+}

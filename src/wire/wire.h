@@ -35,6 +35,15 @@
 #define WIRE_BUNDLE_MAX ((size_t)4 << 20)
 #define WIRE_LIST_MAX   ((size_t)256 << 20)
 
+/* ---- the calls that there are ---------------------------------------------------------- */
+
+struct wire_call {
+    const char *method, *path; /* "/v1/vaults/{vault}/objects/{name}" */
+    bool json;                 /* takes a JSON object */
+};
+extern const struct wire_call wire_calls[];
+extern const size_t wire_call_count;
+
 /* ---- objects and rights ------------------------------------------------------------ */
 
 /* What somebody may do in a vault. Nobody may remove or replace: there is no such right. */

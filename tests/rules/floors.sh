@@ -124,7 +124,7 @@ BEGIN {
     assign(4, "content source target remote")
     assign(5, "work export")
     assign(6, "server")
-    assign(7, "fleet")
+    assign(7, "fleet attack")
     assign(8, "cli daemon")
     assign(9, "manual")
     only["sign"] = "base"

@@ -87,9 +87,25 @@ static void no_call_deletes(void **state)
     }
 }
 
+/* `abri selftest` plays all calls by that list. */
+static void everybody_knows_all_calls(void **state)
+{
+    (void)state;
+    assert_int_equal(wire_call_count, call_count);
+    for (size_t i = 0; i < call_count; i++) {
+        size_t found = 0;
+        for (size_t k = 0; k < wire_call_count; k++)
+            found += strcmp(wire_calls[k].method, calls[i].method) == 0 && strcmp(wire_calls[k].path, calls[i].path) == 0 &&
+                     wire_calls[k].json == (calls[i].body == BODY_JSON);
+        print_message("%s %s\n", calls[i].method, calls[i].path);
+        assert_int_equal(found, 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(everybody_knows_all_calls),
         cmocka_unit_test(the_description_has_every_call_and_no_other),
         cmocka_unit_test(no_call_deletes),
     };
