@@ -22,12 +22,24 @@ struct busy {
     struct err error;
 };
 
-/* A backup that meets a dead server waits for it, and goes on. */
+#define TRIES 40u
+
+/* A backup whose server dies under way waits for it, and goes on; one that meets a dead server ends, as it would for a
+ * timer, and is run again. */
 static void *back_up(void *arg)
 {
     struct busy *b = arg;
-    for (unsigned i = 0; i < b->wanted && b->error.cls == ERR_UNSET; i++)
-        (void)!victim_backup(b->v, &b->error);
+    for (unsigned i = 0, tries = 0; i < b->wanted && b->error.cls == ERR_UNSET;) {
+        struct err why = ERR_INIT;
+        if (victim_backup(b->v, &why) == 0) {
+            i++;
+            tries = 0;
+        } else if (why.cls != ERR_OFFLINE || ++tries == TRIES) {
+            b->error = why;
+        } else {
+            (void)nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+        }
+    }
     atomic_store(&b->ended, true);
     return NULL;
 }

@@ -47,15 +47,15 @@ static int pull(struct victim *v, struct err *e)
 }
 
 /* From a vault's directory, without any server. */
-static int restore_from(struct play *p, struct victim *v, const char *dir, const struct victim_point *point, struct err *e)
+static int try_restore_from(struct play *p, struct victim *v, const char *dir, const struct victim_point *point, bool *same_out,
+                            char why[256], struct err *e)
 {
     CLEANUP(access_close) struct access a = {0};
     struct snapshot_list l = {0};
-    char target[WORLD_PATH], expected[WORLD_PATH], restored[WORLD_PATH * 2], why[256] = "it is not there";
+    char target[WORLD_PATH], expected[WORLD_PATH], restored[WORLD_PATH * 2];
     struct restore_result r;
     const struct restore_options o = {.path = "", .target = target, .overwrite = TARGET_ALWAYS, .threads = 1};
     int64_t start = clock_monotonic_ns();
-    bool same = false;
     (void)snprintf(target, sizeof target, "%.400s/from-disk", p->world->dir);
     (void)snprintf(expected, sizeof expected, "%.400s/from-disk-expected", p->world->dir);
     (void)snprintf(restored, sizeof restored, "%s%s", target, v->source);
@@ -68,14 +68,21 @@ static int restore_from(struct play *p, struct victim *v, const char *dir, const
         if (memcmp(l.items[i].id, point->id, ID_BYTES) != 0)
             continue;
         rc = work_restore(&a, &l.items[i], &o, &r, e);
-        same = !rc && tree_same(expected, restored, why);
+        *same_out = !rc && tree_same(expected, restored, why);
         p->result.rpo_s = (double)(clock_realtime_ns() - l.items[i].dated_ns) / (double)NS_PER_S;
         p->result.rto_s = (double)(clock_monotonic_ns() - start) / (double)NS_PER_S;
     }
     snapshot_list_done(&l);
-    if (!rc)
-        p->result.recovered = play_claim(p, same, "what was restored differs: %s", why);
     return rc;
+}
+
+static void restore_from(struct play *p, struct victim *v, const char *dir, const struct victim_point *point)
+{
+    struct err e = ERR_INIT;
+    bool same = false;
+    char why[256] = "it is not there";
+    int rc = try_restore_from(p, v, dir, point, &same, why, &e);
+    p->result.recovered = play_claim(p, !rc && same, "the replica did not bring a snapshot back: %s", rc ? e.msg : why);
 }
 
 /* ---- A11 ------------------------------------------------------------------------------------------------ */
@@ -94,8 +101,7 @@ static int play_wiped(struct play *p, struct victim *v, struct err *e)
     replica_dir(p->world, dir);
     (void)play_claim(p, access(p->world->root, F_OK) != 0, "the play itself: the root is still there");
     for (size_t i = 0; i < copied; i++)
-        if (restore_from(p, v, dir, &v->points[i], e))
-            return -1;
+        restore_from(p, v, dir, &v->points[i]);
     play_tell(p, "the whole root removed: all %zu snapshots up to the last pull came back from the replica", copied);
     return 0;
 }
@@ -189,7 +195,7 @@ static int play_rotten(struct play *p, struct victim *v, struct err *e)
     if (!play_claim(p, k.seen > 0, "the play itself: there is no large pack"))
         return 0;
     (void)snprintf(path, sizeof path, "%s/%s", packs, k.name);
-    (void)snprintf(parity, sizeof parity, "%s/parity/packs/%s", dir, k.name);
+    (void)snprintf(parity, sizeof parity, "%s/parity/%s", dir, k.name);
     if (play_flip(p, path, k.name, e) || world_entries(p->world, "alarm", "damage", &before, e))
         return -1;
     bool had_parity = access(parity, F_OK) == 0;
@@ -262,7 +268,7 @@ static int play_ransom(struct play *p, struct victim *v, struct err *e)
             return -1;
     world_vault_dir(p->world, v->machine, dir);
     (void)snprintf(packs, sizeof packs, "%s/packs", dir);
-    (void)snprintf(parity, sizeof parity, "%s/parity/packs", dir);
+    (void)snprintf(parity, sizeof parity, "%s/parity", dir);
     struct ransom k = {.p = p, .dir = packs};
     if (pull(v, e) || tree_files(packs, encrypt_one, &k, e) || tree_remove(parity, e) || world_upkeep(p->world, e) ||
         world_entries(p->world, "alarm", "damage", &alarms, e))

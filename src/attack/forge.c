@@ -135,16 +135,17 @@ static int put_frames(struct forger *f, const struct forged_frame *frames, size_
     return rc;
 }
 
-int forger_pack(struct forger *f, const struct forged_frame *frames, size_t count, struct forged_pack *out, struct err *e)
+int forger_pack(struct forger *f, const struct forged_header *as, const struct forged_frame *frames, size_t count,
+                struct forged_pack *out, struct err *e)
 {
     struct pack_header h = {.kind = FRAME_DATA};
     CLEANUP(buf_done) struct buf rows = {.max = PACK_FOOTER_MAX};
     CLEANUP(buf_done) struct buf footer = {.max = PACK_FOOTER_MAX};
     struct buf pack = {.max = (size_t)256 << 20};
     uint8_t head[PACK_HEADER_BYTES], trailer[PACK_TRAILER_BYTES];
-    memcpy(h.vault, f->key->vault_id, UID_BYTES);
-    memcpy(h.session, f->data->session, UID_BYTES);
-    memcpy(h.writer, f->key->id, UID_BYTES);
+    memcpy(h.vault, as && as->vault ? as->vault : f->key->vault_id, UID_BYTES);
+    memcpy(h.session, as && as->session ? as->session : f->data->session, UID_BYTES);
+    memcpy(h.writer, as && as->writer ? as->writer : f->key->id, UID_BYTES);
     pack_header_encode(&h, head);
     buf_put(&pack, head, sizeof head);
     if (put_frames(f, frames, count, &pack, &rows, e)) {

@@ -60,7 +60,6 @@ static int play_abandoned(struct play *p, struct party *idle, struct victim *v, 
     struct err why = ERR_INIT;
     char path[200];
     struct told told;
-    struct party copy = {0};
     if (victim_backup(v, e))
         return -1;
     struct victim left = {0};
@@ -97,7 +96,6 @@ static int play_abandoned(struct play *p, struct party *idle, struct victim *v, 
         (void)judge_refused(&again, "a renewal after the revocation", told.status);
         (void)play_claim(p, again.refused == again.asked, "not refused: %s", again.first);
     }
-    party_done(&copy);
     victim_done(&left);
     play_tell(p, "unused for 31 days: %u calls refused as expired, listed with when it was last seen; revoked: %u calls refused at once, "
                  "over the connection that stood",

@@ -163,7 +163,7 @@ static int try_packs(struct verbs *v, struct err *e)
     struct forged_pack k = {0};
     forger_name(&v->f, one, sizeof one, frames[0].id);
     forger_name(&v->f, two, sizeof two, frames[1].id);
-    if (forger_pack(&v->f, frames, 2, &k, e))
+    if (forger_pack(&v->f, NULL, frames, 2, &k, e))
         return -1;
     send_changed_packs(v, &k);
     buf_done(&k.bytes);

@@ -165,18 +165,22 @@ void forger_done(struct forger *f);
 /* A session of its own, begun at the server. */
 MUST_CHECK int forger_session(struct forger *f, struct err *e);
 void forger_end_session(struct forger *f);
-/* A pack with one frame of garbage under that id, as this writer and session would make it. */
+/* A pack with whatever frames, as this writer and session would make it, or as somebody else would. */
 struct forged_pack {
     struct buf bytes;
     uint8_t id[ID_BYTES];
+};
+struct forged_header {
+    const uint8_t *vault, *session, *writer; /* NULL: as it is */
 };
 struct forged_frame {
     uint8_t id[ID_BYTES];
     const void *plain;
     size_t len;
 };
-MUST_CHECK int forger_pack(struct forger *f, const struct forged_frame *frames, size_t count, struct forged_pack *out,
-                           struct err *e);
+/* `as` NULL: as itself. The name is that which such a pack must have. */
+MUST_CHECK int forger_pack(struct forger *f, const struct forged_header *as, const struct forged_frame *frames, size_t count,
+                           struct forged_pack *out, struct err *e);
 void forger_send_pack(struct forger *f, const struct forged_pack *k, struct told *out);
 /* A record; `refs` NULL: an empty set. Appends the body of the request. */
 struct forged_record {

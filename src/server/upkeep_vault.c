@@ -279,16 +279,21 @@ static int mend(struct tending *t, struct err *e)
 {
     const struct vault_repair_options o = {.damaged = note_damage, .arg = t};
     struct vault_repair_result r = {0};
+    struct vault_check_stats again;
     char text[1400], found[sizeof t->damage];
     memcpy(found, t->damage, sizeof found);
     t->damage[0] = '\0';
     t->damaged = 0;
     if (vault_repair(t->v, &o, &r, e))
         return -1;
-    (void)snprintf(text, sizeof text, "%llu packs and %llu objects mended, %llu packs lost. Found: %.1000s",
+    /* A pack that is gone is no pack that a repair could call lost: only what needs it says so. */
+    t->damaged = 0;
+    if (vault_check(t->v, note_damage, t, &again, e))
+        return -1;
+    (void)snprintf(text, sizeof text, "%llu packs and %llu objects mended, %llu packs lost, %llu things stay damaged. Found: %.1000s",
                    (unsigned long long)r.packs_mended, (unsigned long long)r.objects_mended,
-                   (unsigned long long)r.packs_lost, found);
-    bool lost = r.packs_lost || r.objects_lost;
+                   (unsigned long long)r.packs_lost, (unsigned long long)t->damaged, found);
+    bool lost = r.packs_lost || r.objects_lost || t->damaged;
     const struct alarm_cause c = alarm_of(t, lost ? ALARM_DAMAGE : ALARM_MENDED);
     alarm_raise(t->s, &c, lost ? ALARM_IF_OTHER : ALARM_EACH, "%s", text);
     return 0;
