@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Floods: A2, thousands of false snapshots that shall push the true ones out; A3, a false newest one; A8, noise that shall
- * drown a neighbour.
- *
- * What A2 is held against is computed here, from the true snapshots alone: what the rules would keep in a world without
- * the false ones. Whatever that is, day by day, must be in the vault.
+ * drown a neighbour. What A2 is held against is in truth.c.
  */
 #include "attack/families.h"
+#include "attack/truth.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -23,7 +21,6 @@
     "{\"keep\":{\"daily\":30,\"weekly\":12,\"monthly\":12},\"floor\":\"14d\",\"trash\":\"14d\",\"silence\":\"36h\"," \
     "\"snapshots_a_day\":50}"
 static const struct policy_rules rules = {.keep = {[POLICY_DAILY] = 30, [POLICY_WEEKLY] = 12, [POLICY_MONTHLY] = 12}};
-#define FLOOR_NS (14 * DAY_NS)
 
 /* ---- the false ones --------------------------------------------------------------------------------- */
 
@@ -74,90 +71,6 @@ static int flood(struct play *p, struct victim *v, unsigned count, struct floodi
     return rc;
 }
 
-/* ---- what would be kept without them ------------------------------------------------------------------ */
-
-struct truth {
-    struct policy_snapshot *all; /* the true ones, as received */
-    uint8_t (*ids)[ID_BYTES];
-    uint8_t (*groups)[UID_BYTES];
-    size_t count;
-};
-
-static void truth_done(struct truth *t)
-{
-    mem_free(t->all);
-    mem_free(t->ids);
-    mem_free(t->groups);
-}
-
-static int truth_new(struct truth *t, struct err *e)
-{
-    t->all = mem_array(VICTIM_MAX, sizeof *t->all);
-    t->ids = mem_array(VICTIM_MAX, sizeof *t->ids);
-    t->groups = mem_array(VICTIM_MAX, sizeof *t->groups);
-    return t->all && t->ids && t->groups ? 0 : err_no_memory(e, "snapshots");
-}
-
-static bool is_true(const struct victim *v, const uint8_t id[ID_BYTES])
-{
-    for (size_t i = 0; i < v->count; i++)
-        if (memcmp(v->points[i].id, id, ID_BYTES) == 0)
-            return true;
-    return false;
-}
-
-static bool knows(const struct truth *t, const uint8_t id[ID_BYTES])
-{
-    for (size_t i = 0; i < t->count; i++)
-        if (memcmp(t->ids[i], id, ID_BYTES) == 0)
-            return true;
-    return false;
-}
-
-/* Those of `l` that are true and new. */
-static void learn(struct truth *t, const struct victim *v, const struct snapshot_list *l)
-{
-    for (size_t i = 0; i < l->count && t->count < VICTIM_MAX; i++) {
-        const struct snapshot *s = &l->items[i];
-        if (!is_true(v, s->id) || knows(t, s->id))
-            continue;
-        memcpy(t->ids[t->count], s->id, ID_BYTES);
-        memcpy(t->groups[t->count], s->group, UID_BYTES);
-        t->all[t->count] = (struct policy_snapshot){.sequence = s->seq, .received_ns = s->received_ns, .dated_ns = s->dated_ns,
-                                                    .group = t->groups[t->count], .machine = "web"};
-        t->count++;
-    }
-}
-
-/* The day ends in that world, too: what its rules do not keep is forgotten there. */
-static int end_of_day(struct truth *t, struct err *e)
-{
-    CLEANUP_FREE struct policy_decision *d = mem_array(t->count + 1, sizeof *d);
-    const struct policy_clock clock = {.why = POLICY_CLOCK_TRUSTED, .now_ns = clock_realtime_ns()};
-    const struct policy_question q = {.snapshots = t->all, .count = t->count, .rules = &rules, .floor_ns = FLOOR_NS,
-                                      .clock = &clock};
-    if (!d)
-        return err_no_memory(e, "deciding what is kept");
-    if (policy_decide(&q, d, e))
-        return -1;
-    for (size_t i = 0; i < t->count; i++)
-        t->all[i].forgotten |= !d[i].keep;
-    return 0;
-}
-
-/* Whether all that is kept there is here. */
-static size_t lost(const struct truth *t, const struct snapshot_list *l)
-{
-    size_t missing = 0;
-    for (size_t i = 0; i < t->count; i++) {
-        bool here = t->all[i].forgotten;
-        for (size_t k = 0; k < l->count && !here; k++)
-            here = memcmp(l->items[k].id, t->ids[i], ID_BYTES) == 0;
-        missing += !here;
-    }
-    return missing;
-}
-
 /* ---- A2 -------------------------------------------------------------------------------------------------- */
 
 static int set_policy(struct world *w, struct err *e)
@@ -177,9 +90,9 @@ static int see(struct truth *t, struct victim *v, size_t *missing, struct err *e
     struct snapshot_list l = {0};
     int rc = victim_list(v, &l, e);
     if (!rc) {
-        learn(t, v, &l);
-        rc = end_of_day(t, e);
-        *missing += lost(t, &l) + (t->count < v->count);
+        truth_learn(t, v->points, v->count, &l);
+        rc = truth_end_of_day(t, &rules, 14 * DAY_NS, clock_realtime_ns(), e);
+        *missing += truth_lost(t, &l) + (t->count < v->count);
     }
     snapshot_list_done(&l);
     return rc;

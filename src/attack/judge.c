@@ -55,21 +55,6 @@ void judge_files(const struct file_prints *before, const struct file_prints *aft
     *out = c;
 }
 
-bool judge_all_there(const uint8_t *must, size_t must_count, const uint8_t *have, size_t have_count, size_t len,
-                     size_t *missing_out)
-{
-    for (size_t i = 0; i < must_count; i++) {
-        size_t k = 0;
-        while (k < have_count && memcmp(must + i * len, have + k * len, len) != 0)
-            k++;
-        if (k == have_count) {
-            *missing_out = i;
-            return false;
-        }
-    }
-    return true;
-}
-
 bool judge_same(const struct told *a, const struct told *b)
 {
     return a->status && a->status == b->status && strcmp(a->code, b->code) == 0 && strcmp(a->text, b->text) == 0;

@@ -54,10 +54,6 @@ struct print_change {
 };
 void judge_files(const struct file_prints *before, const struct file_prints *after, struct print_change *out);
 
-/* Whether all of `must` (ids of `len` bytes each, in any order) are in `have`; the first that is not in *missing_out. */
-bool judge_all_there(const uint8_t *must, size_t must_count, const uint8_t *have, size_t have_count, size_t len,
-                     size_t *missing_out);
-
 /* Two answers that must not differ. */
 struct told {
     int status;
