@@ -66,6 +66,8 @@ static int look_at_foreign(struct peek *k, const struct party *other, struct err
     k->theirs = vault;
     compare(k, "GET", "/v1/vaults/", "", NULL, "");
     compare(k, "GET", "/v1/vaults/", "/policy", NULL, "");
+    compare(k, "GET", "/v1/vaults/", "/outline", NULL, "");
+    compare(k, "GET", "/v1/vaults/", "/outline?under=snapshots&under=keys", NULL, "");
     compare(k, "POST", "/v1/vaults/", "/writers", WIRE_BINARY, "certificate");
     compare(k, "PUT", "/v1/vaults/", "/sessions/" NOWHERE, WIRE_BINARY, "a session");
     compare(k, "POST", "/v1/vaults/", "/sessions/" NOWHERE "/begin", NULL, "");

@@ -19,6 +19,7 @@ const struct wire_call wire_calls[] = {
     {"GET", "/v1/vaults/{vault}/objects", false},
     {"GET", "/v1/vaults/{vault}/objects/{name}", false},
     {"POST", "/v1/vaults/{vault}/read", false},
+    {"GET", "/v1/vaults/{vault}/outline", false},
     {"PUT", "/v1/vaults/{vault}/sessions/{session}", false},
     {"POST", "/v1/vaults/{vault}/sessions/{session}/begin", false},
     {"POST", "/v1/vaults/{vault}/sessions/{session}/end", false},
