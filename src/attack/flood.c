@@ -138,7 +138,8 @@ static int play_flood(struct play *p, struct victim *v, struct truth *t, struct 
     for (unsigned i = 0; i < before; i++)
         if (one_day(w, v, t, &missing, e))
             return -1;
-    if (flood(p, v, p->o->snapshots, &f, e) || world_upkeep(w, e) || see(t, v, &missing, e))
+    /* One just before it, on the same day: only the floor keeps that. */
+    if (victim_backup(v, e) || flood(p, v, p->o->snapshots, &f, e) || world_upkeep(w, e) || see(t, v, &missing, e))
         return -1;
     (void)play_claim(p, f.sent == p->o->snapshots && f.taken + f.refused == f.sent, "the play itself: %u of %u sent", f.sent,
                      p->o->snapshots);

@@ -96,6 +96,8 @@ static void play_in(struct world *w, const struct attack *a, struct play *p)
     const struct clock_shift none = {0};
     p->world = w;
     a->run(p);
+    if (world_has_died(w, p->error.cls != ERR_UNSET))
+        (void)play_claim(p, false, "the server died of it: %s", p->error.cls ? p->error.msg : "and nobody noticed");
     if (world_cancelled(w) && p->error.cls == ERR_UNSET)
         (void)err_set(&p->error, ERR_CANCELLED, "interrupted");
     clock_set_shift(&none);

@@ -61,6 +61,7 @@ struct world {
     char url[400];
     unsigned port;
     pid_t pid;               /* 0: does not run */
+    bool stopped;            /* because we stopped it */
     char passphrase[65];     /* of all vaults */
     char tenant[33];         /* the first tenant, hex */
     struct party owner;      /* of an own server */
@@ -78,6 +79,8 @@ void world_free(struct world *w); /* ends the server, removes all; NULL is fine 
 MUST_CHECK int world_start(struct world *w, struct err *e);
 /* Ends it; with `kill` as a crash does. */
 void world_stop(struct world *w, bool kill);
+/* It should run, and does not. */
+bool world_has_died(struct world *w, bool likely);
 /* A line of its control socket (docs: abrid --trial). `out` may be NULL. */
 MUST_CHECK int world_control(struct world *w, char *out, size_t cap, struct err *e, const char *fmt, ...)
     PRINTF_LIKE(5, 6);

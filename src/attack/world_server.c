@@ -113,11 +113,20 @@ static bool has_ended(struct world *w)
     return true;
 }
 
+/* It may be on its way. */
+bool world_has_died(struct world *w, bool likely)
+{
+    for (int i = 0; w->pid && !has_ended(w) && likely && i < 100; i++)
+        pause_ms(10);
+    return w->own && !w->pid && !w->stopped;
+}
+
 int world_start(struct world *w, struct err *e)
 {
     int64_t until = clock_monotonic_ns() + START_NS;
     if (spawn(w, e))
         return -1;
+    w->stopped = false;
     while (!find_url(w)) {
         CLEANUP(buf_done) struct buf text = {.max = 16384};
         if (has_ended(w)) {
@@ -137,6 +146,7 @@ int world_start(struct world *w, struct err *e)
 void world_stop(struct world *w, bool hard)
 {
     int64_t until = clock_monotonic_ns() + STOP_NS;
+    w->stopped = true;
     if (!w->pid)
         return;
     (void)kill(w->pid, hard ? SIGKILL : SIGTERM);

@@ -95,11 +95,14 @@ S
 expect_status 1 selftest --json selftest --attacks --only A4,A17 --abrid "$T/dead"
 expect_verdict A4 not_known
 expect_verdict A17 not_known
+nothing_left
+
+step 'a server that dies has not held'
 saboteur brief <<'S'
 (until [ "$(ls "$root"/vaults/*/snapshots | wc -l)" -ge 3 ] || ! [ -d "$(dirname "$root")" ]; do :; done; kill $$) >/dev/null 2>&1 &
 S
 expect_status 1 selftest --json selftest --attacks --only A5 --abrid "$T/brief"
-expect_verdict A5 not_known
+expect_verdict A5 broke
 nothing_left
 
 step 'interrupted: nothing is left'
