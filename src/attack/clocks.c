@@ -101,14 +101,14 @@ static int nothing_goes(struct clocks *k, const char *what, const char *dir, str
     return 0;
 }
 
-/* With a clock that is right again, and after a round that saw it: what was said of the false one. */
+/* The clock is right again, and no round has seen that yet: what was said of the false one. Then one sees it. */
 static int was_told(struct clocks *k, const char *what, struct err *e)
 {
-    uint64_t before = k->alarms;
-    if (world_upkeep(k->w, e) || world_entries(k->w, "alarm", "clock", &k->alarms, e))
+    uint64_t told = 0;
+    if (world_entries(k->w, "alarm", "clock", &told, e))
         return -1;
-    (void)play_claim(k->p, k->alarms > before, "%s: no alarm", what);
-    return 0;
+    (void)play_claim(k->p, told > k->alarms, "%s: no alarm", what);
+    return world_upkeep(k->w, e) || world_entries(k->w, "alarm", "clock", &k->alarms, e) ? -1 : 0;
 }
 
 static int move(struct clocks *k, const char *what, int64_t wall_s, const char *dir, struct err *e)
