@@ -20,6 +20,7 @@
 #define POLICY                                                                                                        \
     "{\"keep\":{\"daily\":30,\"weekly\":12,\"monthly\":12},\"floor\":\"14d\",\"trash\":\"14d\",\"silence\":\"36h\"," \
     "\"snapshots_a_day\":50}"
+#define EXPECTED 50u /* snapshots a day */
 static const struct policy_rules rules = {.keep = {[POLICY_DAILY] = 30, [POLICY_WEEKLY] = 12, [POLICY_MONTHLY] = 12}};
 
 /* ---- the false ones --------------------------------------------------------------------------------- */
@@ -139,7 +140,8 @@ static int play_flood(struct play *p, struct victim *v, struct truth *t, struct 
         if (one_day(w, v, t, &missing, e))
             return -1;
     /* One just before it, on the same day: only the floor keeps that. */
-    if (victim_backup(v, e) || flood(p, v, p->o->snapshots, &f, e) || world_upkeep(w, e) || see(t, v, &missing, e))
+    if (victim_backup(v, e) || flood(p, v, p->o->snapshots, &f, e) || world_upkeep(w, e) || see(t, v, &missing, e) ||
+        world_pass(w, 3700, e)) /* beyond the limit one an hour is taken: so the honest machine goes on */
         return -1;
     (void)play_claim(p, f.sent == p->o->snapshots && f.taken + f.refused == f.sent, "the play itself: %u of %u sent", f.sent,
                      p->o->snapshots);
@@ -147,12 +149,12 @@ static int play_flood(struct play *p, struct victim *v, struct truth *t, struct 
     for (unsigned i = 0; i < p->o->days && !world_cancelled(w); i++)
         if (one_day(w, v, t, &missing, e))
             return -1;
-    if (world_entries(w, "alarm", NULL, &alarms, e))
+    if (world_entries(w, "alarm", "flood", &alarms, e))
         return -1;
+    (void)play_claim(p, p->o->snapshots <= EXPECTED || alarms > 0, "%u snapshots in a day, and no alarm", p->o->snapshots);
     (void)play_claim(p, missing == 0, "%zu times a true snapshot that was due was missing", missing);
     play_tell(p, "%u false snapshots, back-dated, future-dated (%u taken, %u refused), then %u days: 0 true ones lost of %zu", f.sent,
               f.taken, f.refused, p->o->days, t->count);
-    (void)alarms;
     return restore_all(p, v, t, e);
 }
 

@@ -74,7 +74,7 @@ static void fill_path(const struct verbs *v, const char *pattern, char out[400])
 /* Calls that look after others: no machine may make them. */
 static bool is_of_people(const struct wire_call *c)
 {
-    static const char *const begin[] = {"/v1/tenants", "/v1/requests", "/v1/upkeep", "/v1/tokens", "/v1/grants", "/v1/alarms"};
+    static const char *const begin[] = {"/v1/tenants", "/v1/requests", "/v1/upkeep", "/v1/tokens", "/v1/grants", "/v1/alarms/"};
     for (size_t i = 0; i < sizeof begin / sizeof *begin; i++)
         if (strncmp(c->path, begin[i], strlen(begin[i])) == 0)
             return true;
@@ -82,7 +82,7 @@ static bool is_of_people(const struct wire_call *c)
     bool changes = strcmp(c->method, "GET") != 0;
     return strcmp(c->path, "/v1/vaults") == 0 || strcmp(c->path, "/v1/identities") == 0 ||
            (changes && strncmp(c->path, "/v1/identities/", 15) == 0) ||
-           (changes && n > 7 && strcmp(c->path + n - 7, "/policy") == 0);
+           (changes && n > 7 && (strcmp(c->path + n - 7, "/policy") == 0 || strcmp(c->path + n - 6, "/quota") == 0));
 }
 
 static bool is_a_call(const char *method, const char *path)

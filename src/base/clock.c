@@ -65,6 +65,11 @@ int64_t clock_monotonic_ns(void)
     return now(CLOCK_MONOTONIC);
 }
 
+int64_t clock_running_ns(void)
+{
+    return later(now(CLOCK_BOOTTIME), atomic_load(&shift_passed));
+}
+
 /* "3b7c8e9a-…": 36 characters, of which the dashes mean nothing. */
 static void boot_id(uint8_t out[CLOCK_BOOT_BYTES])
 {
@@ -89,7 +94,7 @@ void clock_read(struct clock_reading *out)
     }
     uint32_t boots = atomic_load(&shift_boots);
     out->realtime_ns = shifted_realtime();
-    out->boottime_ns = later(now(CLOCK_BOOTTIME), atomic_load(&shift_passed));
+    out->boottime_ns = clock_running_ns();
     boot_id(out->boot_id);
     for (unsigned i = 0; i < sizeof boots; i++)
         out->boot_id[i] ^= (uint8_t)(boots >> 8 * i);

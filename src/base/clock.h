@@ -11,6 +11,8 @@
 
 int64_t clock_realtime_ns(void);
 int64_t clock_monotonic_ns(void);
+/* Since the machine was started, suspended or not: what hours are counted by. */
+int64_t clock_running_ns(void);
 
 #define CLOCK_BOOT_BYTES 16
 /* One look at the machine's clocks, for judging whether the first tells the truth. */

@@ -43,7 +43,7 @@ static void fail(struct request *q, const struct err *why)
 /* A14 */
 static int admit_rate(struct request *q, enum rate what, struct err *e)
 {
-    if (rates_take(q->server->rates, what, q->caller.identity.id, clock_monotonic_ns()))
+    if (rates_take(q->server->rates, what, q->caller.identity.id, clock_running_ns()))
         return 0;
     q->limit = "too_many_sessions";
     return err_set(e, ERR_BUSY, "this machine began more than %u backups within an hour: try again in some minutes",
