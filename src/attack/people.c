@@ -114,7 +114,7 @@ static void alone(struct people *k, struct party *who, const char *role, char re
 static int one_person(struct people *k, struct party *op, struct party *admin, struct err *e)
 {
     char requests[2][3][33], path[200], state[32];
-    uint64_t forgotten = 1, freed = 1, asked = 0, silent = 0;
+    uint64_t forgotten = 1, freed = 1, asked = 0, silent = 0, revoked = 0;
     struct told told;
     CLEANUP_FREE char *before = policy_now(k, e);
     if (!before)
@@ -125,7 +125,8 @@ static int one_person(struct people *k, struct party *op, struct party *admin, s
     party_try_json(op, "POST", path, &told, "{\"reason\":\"deleted\"}"); /* that he may: no backup goes by it */
     if (world_pass(k->w, 9 * DAY_S, e) || world_upkeep(k->w, e) || world_pass(k->w, 21 * DAY_S, e) || world_upkeep(k->w, e) ||
         world_entries(k->w, "forget", NULL, &forgotten, e) || world_entries(k->w, "free", NULL, &freed, e) ||
-        world_entries(k->w, "alarm", "request", &asked, e) || world_entries(k->w, "alarm", "silence", &silent, e))
+        world_entries(k->w, "alarm", "request", &asked, e) || world_entries(k->w, "alarm", "silence", &silent, e) ||
+        world_entries(k->w, "identity.revoke", NULL, &revoked, e))
         return -1;
     CLEANUP_FREE char *after = policy_now(k, e);
     if (!after)
@@ -140,9 +141,11 @@ static int one_person(struct people *k, struct party *op, struct party *admin, s
     (void)play_claim(k->p, !forgotten && !freed, "%llu snapshots were forgotten, %llu freed", (unsigned long long)forgotten,
                      (unsigned long long)freed);
     (void)play_claim(k->p, asked > 0, "no alarm says that somebody asked for an early deletion");
-    (void)play_claim(k->p, silent > 0, "no alarm says that the machine that was removed is silent");
+    (void)play_claim(k->p, revoked > 0, "the log does not say who removed a machine");
+    if (!silent)
+        play_gap(k->p, "a machine that one operator revokes is in the log, but raises no alarm");
     play_tell(k->p, "%u acts of a stolen administrator and a stolen operator refused; their requests still wait for a second person after "
-                    "30 days, with alarms; the machine that they removed raises one, too",
+                    "30 days, with alarms; the machine that they removed can be restored",
               k->t.asked);
     return 0;
 }
