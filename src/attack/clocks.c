@@ -87,6 +87,7 @@ struct clocks {
     struct world *w;
     struct file_prints before;
     uint64_t alarms; /* about the clock, until now */
+    struct party officer;
 };
 
 /* Whatever the clock says: a round of upkeep, and everything is still there. */
@@ -101,14 +102,31 @@ static int nothing_goes(struct clocks *k, const char *what, const char *dir, str
     return 0;
 }
 
-/* The clock is right again, and no round has seen that yet: what was said of the false one. Then one sees it. */
+/* Doubt stays until two people say that the clock is right, as it now is. */
+static int confirm(struct clocks *k, struct err *e)
+{
+    json_t *in = json_pack("{s:s, s:s, s:{}}", "role", "owner", "kind", "clock", "parameters"), *out = NULL;
+    char id[33], path[80];
+    int rc = party_ask(&k->w->owner, "POST", "/v1/requests", in, &out, e) || json_take_text(out, "request", id, sizeof id, e) ? -1 : 0;
+    json_decref(in);
+    json_decref(out);
+    if (rc)
+        return -1;
+    (void)snprintf(path, sizeof path, "/v1/requests/%s/approve", id);
+    in = json_pack("{s:s}", "role", "security-officer");
+    rc = party_ask(&k->officer, "POST", path, in, NULL, e);
+    json_decref(in);
+    return rc ? -1 : world_upkeep(k->w, e); /* which carries it out */
+}
+
+/* The clock is right again, and no round has seen that yet: what was said of the false one. Then it is confirmed. */
 static int was_told(struct clocks *k, const char *what, struct err *e)
 {
     uint64_t told = 0;
     if (world_entries(k->w, "alarm", "clock", &told, e))
         return -1;
     (void)play_claim(k->p, told > k->alarms, "%s: no alarm", what);
-    return world_upkeep(k->w, e) || world_entries(k->w, "alarm", "clock", &k->alarms, e) ? -1 : 0;
+    return confirm(k, e) || world_upkeep(k->w, e) || world_entries(k->w, "alarm", "clock", &k->alarms, e) ? -1 : 0;
 }
 
 static int move(struct clocks *k, const char *what, int64_t wall_s, const char *dir, struct err *e)
@@ -179,8 +197,10 @@ void attack_server_clock(struct play *p)
 {
     struct clocks k = {.p = p, .w = p->world};
     CLEANUP(victim_done) struct victim v = {0};
-    if (victim_begin(&v, &p->world->web, &p->error) == 0)
+    if (victim_begin(&v, &p->world->web, &p->error) == 0 &&
+        party_person(&k.officer, k.w, "officer", "security-officer", NULL, &p->error) == 0)
         (void)play_server(&k, &v, &p->error);
+    party_done(&k.officer);
     file_prints_done(&k.before);
     victim_recover(p, &v);
 }

@@ -67,10 +67,11 @@ static enum event_kind kind(struct world_random *r)
     static const enum event_kind grow[] = {EVENT_TENANT_CREATE, EVENT_IDENTITY_CREATE, EVENT_VAULT_CREATE,
                                            EVENT_VAULT_WRITER,  EVENT_SNAPSHOT,        EVENT_TOKEN_CREATE,
                                            EVENT_TOKEN_USE,     EVENT_GRANT_CREATE,    EVENT_ALARM,
-                                           EVENT_ALARM_CLOSE,   EVENT_QUOTA_ENFORCE};
+                                           EVENT_ALARM_CLOSE,   EVENT_QUOTA_ENFORCE,   EVENT_SESSION_BEGIN,
+                                           EVENT_ROLE_GIVE,     EVENT_ROLE_TAKE};
     enum event_kind k = 1 + (enum event_kind)world_random(r, EVENT_KIND_COUNT - 1);
     bool ends = k == EVENT_TENANT_CLOSE || k == EVENT_IDENTITY_REVOKE;
-    return (ends && world_random(r, 12)) || world_random(r, 2) ? grow[world_random(r, 11)] : k;
+    return (ends && world_random(r, 12)) || world_random(r, 2) ? grow[world_random(r, 14)] : k;
 }
 
 struct event world_event(struct world_random *r, int64_t *now)
@@ -86,6 +87,8 @@ struct event world_event(struct world_random *r, int64_t *now)
             fields |= 1U << f;
     if ((ev.kind == EVENT_ALARM || ev.kind == EVENT_ALARM_CLOSE) && world_random(r, 8)) /* so that causes meet */
         fields &= ~(1U << F_ID | 1U << F_VAULT | 1U << F_REQUEST);
+    if ((ev.kind == EVENT_ROLE_GIVE || ev.kind == EVENT_ROLE_TAKE) && world_random(r, 4))
+        fields &= ~(1U << F_TENANT);
     if (row->one_of)
         fields |= world_random(r, 2) ? 1U << F_TENANT : 1U << F_VAULT;
     for (unsigned f = 0; f < FIELD_LIMIT; f++)
