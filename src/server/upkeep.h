@@ -15,6 +15,18 @@ MUST_CHECK int upkeep_vault(struct server *s, const struct catalog_vault *v, uns
                             struct err *e);
 #define UPKEEP_SHARES 7u
 
+/* ---- upkeep_scrub.c ---------------------------------------------------------------------------- */
+
+struct upkeep_damage {
+    char text[1024]; /* the first few */
+    uint64_t count;
+    struct buf packs; /* ids of those that are named */
+};
+void upkeep_note_damage(void *damage, const char *object, const char *message); /* a vault_damage */
+/* Verifies structure and a share of the packs, mends, and tells whom it touches. `d` has what was found before. */
+MUST_CHECK int upkeep_scrub(struct server *s, const struct catalog_vault *about, struct vault *v,
+                            struct upkeep_damage *d, unsigned share, struct err *e);
+
 /* The policy in force becomes rules of the vault at once: when one is made, or a policy is set. */
 MUST_CHECK int upkeep_rules(struct server *s, const uint8_t vault[UID_BYTES], struct err *e);
 /* For requests that were agreed to. */

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A vault's upkeep: its policy becomes rules, what they do not keep goes to the trash, what nobody needs is
- * collected, a share of its packs is read and verified, and mended.
+ * collected, a share of its packs is read and verified, and mended (upkeep_scrub.c).
  *
  * C1 Floors only rise, by the vault's own rules; count rules never go below them (policy, M1).
  * C2 What goes is in the log before it goes.
  * C3 A clock that is not trusted ends nothing (policy, M3), neither the vault's judgement nor the server's
  *    (clock_guard.c, K1); that is an alarm. What ends must have lasted in ticks, too (K2).
- * C4 What is damaged is named; what parity can mend is mended at once.
  * C5 Nothing of a tenant that was closed is forgotten before its grace is over.
  */
 #include "server/upkeep.h"
@@ -20,9 +19,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-#define SCRUB_BYTES_A_SECOND (UINT64_C(100) << 20)
 
 struct tending {
     struct server *s;
@@ -32,12 +28,12 @@ struct tending {
     struct retention policy;
     struct policy_clock clock;
     bool frozen; /* by the server's own doubt */
-    char damage[1024]; /* the first few */
-    uint64_t damaged;
+    struct upkeep_damage damage;
 };
 
 static void tending_done(struct tending *t)
 {
+    buf_done(&t->damage.packs);
     vault_close(t->v);
     store_close(t->store);
 }
@@ -204,15 +200,6 @@ static int announce_freed(struct tending *t, struct err *e)
     return rc;
 }
 
-static void note_damage(void *arg, const char *object, const char *message)
-{
-    struct tending *t = arg;
-    size_t len = strlen(t->damage);
-    t->damaged++;
-    if (len < sizeof t->damage - 2)
-        (void)snprintf(t->damage + len, sizeof t->damage - len, "%s%s: %s", len ? "; " : "", object, message);
-}
-
 /* K2, of the trash. */
 static int wait_for_ticks(struct tending *t, struct err *e)
 {
@@ -231,7 +218,7 @@ static int collect(struct tending *t, struct err *e)
     if (wait_for_ticks(t, e))
         return -1;
     const struct gc_options o = {.max_unused = 0.05, .max_rewrite = UINT64_MAX, .clock = t->clock,
-                                 .damaged = note_damage, .arg = t};
+                                 .damaged = upkeep_note_damage, .arg = &t->damage};
     struct gc_result r;
     struct err why = ERR_INIT;
     if (announce_freed(t, e))
@@ -239,79 +226,6 @@ static int collect(struct tending *t, struct err *e)
     if (vault_gc(t->v, &o, &r, &why))
         return why.cls == ERR_BUSY ? 0 : err_give(e, &why);
     return 0;
-}
-
-/* ---- scrubbing --------------------------------------------------------------------------------------- */
-
-static int ignore_frame(void *arg, const struct frame_loc *loc, const struct frame *f,
-                        const uint8_t *sealed, bool intact, struct err *e)
-{
-    (void)arg, (void)loc, (void)f, (void)sealed, (void)intact, (void)e;
-    return 0;
-}
-
-/* The bound on the load: as long as the bytes may take. */
-static void pace(uint64_t bytes)
-{
-    uint64_t ns = bytes * 1000 / SCRUB_BYTES_A_SECOND * 1000000;
-    (void)nanosleep(&(struct timespec){.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)}, NULL);
-}
-
-static int scrub_packs(struct tending *t, unsigned share, struct vault_check_stats *stats,
-                       struct err *e)
-{
-    if (vault_refresh(t->v, note_damage, t, e))
-        return -1;
-    uint32_t count = vault_pack_count(t->v);
-    for (uint32_t i = 0; i < count && !t->s->stopping; i++) {
-        uint64_t before = stats->bytes_read;
-        if (share < UPKEEP_SHARES && vault_pack_id(t->v, i)[0] % UPKEEP_SHARES != share)
-            continue;
-        if (vault_scrub_pack(t->v, i, ignore_frame, NULL, note_damage, t, stats, e))
-            return -1;
-        pace(stats->bytes_read - before);
-    }
-    return 0;
-}
-
-/* C4 */
-static int mend(struct tending *t, struct err *e)
-{
-    const struct vault_repair_options o = {.damaged = note_damage, .arg = t};
-    struct vault_repair_result r = {0};
-    struct vault_check_stats again;
-    char text[1400], found[sizeof t->damage];
-    memcpy(found, t->damage, sizeof found);
-    t->damage[0] = '\0';
-    t->damaged = 0;
-    if (vault_repair(t->v, &o, &r, e))
-        return -1;
-    /* A pack that is gone is no pack that a repair could call lost: only what needs it says so. */
-    t->damaged = 0;
-    if (vault_check(t->v, note_damage, t, &again, e))
-        return -1;
-    (void)snprintf(text, sizeof text, "%llu packs and %llu objects mended, %llu packs lost, %llu things stay damaged. Found: %.1000s",
-                   (unsigned long long)r.packs_mended, (unsigned long long)r.objects_mended,
-                   (unsigned long long)r.packs_lost, (unsigned long long)t->damaged, found);
-    bool lost = r.packs_lost || r.objects_lost || t->damaged;
-    const struct alarm_cause c = alarm_of(t, lost ? ALARM_DAMAGE : ALARM_MENDED);
-    alarm_raise(t->s, &c, lost ? ALARM_IF_OTHER : ALARM_EACH, "%s", text);
-    return 0;
-}
-
-static int scrub(struct tending *t, unsigned share, struct err *e)
-{
-    struct vault_check_stats packs = {0}, structure;
-    struct event ev = {.kind = EVENT_SCRUB};
-    if (vault_check(t->v, note_damage, t, &structure, e) || scrub_packs(t, share, &packs, e))
-        return -1;
-    memcpy(ev.vault, t->about->vault, UID_BYTES);
-    ev.count = packs.packs;
-    ev.bytes = packs.bytes_read + structure.bytes_read;
-    ev.text = t->damage[0] ? t->damage : NULL;
-    if (server_record(t->s, &ev, NULL, e))
-        return -1;
-    return t->damaged ? mend(t, e) : 0;
 }
 
 /* ---- all of it -------------------------------------------------------------------------------------------- */
@@ -335,7 +249,7 @@ int upkeep_vault(struct server *s, const struct catalog_vault *v, unsigned share
         return -1;
     snapshots_recall(s, v->vault, t.store, t.v);
     return set_rules(&t, e) || count_usage(&t, e) || forget(&t, e) || collect(&t, e) || count_usage(&t, e) ||
-                   scrub(&t, share, e)
+                   upkeep_scrub(s, v, t.v, &t.damage, share, e)
                ? -1
                : 0;
 }

@@ -107,4 +107,15 @@ expect_equal "$(sha256sum <"$pack")" "$before" 'the pack'
 call GET '/v1/log/entries?from=0&count=1000' | jq -r '.entries[].event | select(.kind == "alarm" and .name == "damage mended") | .text' >"$T/out"
 expect_grep "$(basename "$pack")" "$T/out"
 expect_status 0 as web check --read-data
+
+step 'what parity cannot mend is named by machine and snapshot'
+server_stop
+chmod u+w "$pack" "$ROOT/vaults/$(vault_of web)/parity/packs"/*/* 2>/dev/null
+find "$ROOT/vaults/$(vault_of web)/parity" -name "*$(basename "$pack")*" -delete
+head -c 500000 /dev/urandom | dd of="$pack" bs=1000 seek=500 conv=notrunc 2>/dev/null
+server_start
+upkeep
+call GET '/v1/log/entries?from=0&count=1000' | jq -r '.entries[].event | select(.kind == "alarm" and .name == "damage") | .text' >"$T/out"
+expect_grep 'touching snapshots: number [0-9]* of web' "$T/out"
+expect_grep "$(basename "$pack")" "$T/out"
 server_stop
