@@ -104,18 +104,18 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* K2, of a lock: as long as it was made for. */
-static bool is_locked_still(struct tending *t, const struct snapshot *s)
+/* K2: under the floor, or locked, for as long as that was made for. */
+static bool is_protected_still(struct tending *t, const struct snapshot *s, int64_t floor_ns)
 {
-    return s->locked_until_ns &&
-           !clock_guard_has_lasted(t->s, s->locked_since_ns, s->locked_until_ns - s->locked_since_ns);
+    return !clock_guard_has_lasted(t->s, s->received_ns, floor_ns) ||
+           (s->locked_until_ns &&
+            !clock_guard_has_lasted(t->s, s->locked_since_ns, s->locked_until_ns - s->locked_since_ns));
 }
 
 static int decide(struct tending *t, const struct snapshot_list *l, struct policy_decision *out,
-                  struct err *e)
+                  int64_t *floor_out, struct err *e)
 {
     struct vault_rules rules;
-    struct policy_clock clock = t->clock;
     CLEANUP_FREE struct policy_snapshot *about = mem_array(l->count + 1, sizeof *about);
     if (!about)
         return err_no_memory(e, "deciding what is kept");
@@ -123,10 +123,10 @@ static int decide(struct tending *t, const struct snapshot_list *l, struct polic
         return -1;
     for (size_t i = 0; i < l->count; i++)
         snapshot_for_policy(&l->items[i], &about[i]);
-    clock.now_ns = earlier(clock.now_ns, clock_guard_now(t->s, rules.floor_ns)); /* K2 */
+    *floor_out = rules.floor_ns;
     const struct policy_question q = {.snapshots = about, .count = l->count,
                                       .rules = &t->policy.rules, .floor_ns = rules.floor_ns,
-                                      .clock = &clock};
+                                      .clock = &t->clock};
     return policy_decide(&q, out, e);
 }
 
@@ -135,13 +135,14 @@ static int forget_some(struct tending *t, const struct snapshot_list *l, struct 
     CLEANUP_FREE struct policy_decision *decisions = mem_array(l->count + 1, sizeof *decisions);
     CLEANUP_FREE const struct snapshot **go = mem_array(l->count + 1, sizeof *go);
     struct vault_forgotten done;
+    int64_t floor_ns;
     size_t n = 0;
     if (!decisions || !go)
         return err_no_memory(e, "deciding what is kept");
-    if (decide(t, l, decisions, e))
+    if (decide(t, l, decisions, &floor_ns, e))
         return -1;
     for (size_t i = 0; i < l->count; i++) {
-        if (decisions[i].keep || is_locked_still(t, &l->items[i]))
+        if (decisions[i].keep || is_protected_still(t, &l->items[i], floor_ns))
             continue;
         if (record_fate(t, EVENT_FORGET, &l->items[i], "no rule keeps it", e)) /* C2 */
             return -1;
@@ -248,10 +249,12 @@ int upkeep_vault(struct server *s, const struct catalog_vault *v, unsigned share
     if (upkeep_policy(s, v, &t.policy, e) || open_vault(&t, e))
         return -1;
     snapshots_recall(s, v->vault, t.store, t.v);
-    return set_rules(&t, e) || count_usage(&t, e) || forget(&t, e) || collect(&t, e) || count_usage(&t, e) ||
-                   upkeep_scrub(s, v, t.v, &t.damage, share, e)
-               ? -1
-               : 0;
+    int rc = set_rules(&t, e) || count_usage(&t, e) || forget(&t, e) || collect(&t, e) || count_usage(&t, e) ? -1 : 0;
+    /* Whatever is wrong with the rules: damage is looked for. */
+    struct err why = ERR_INIT;
+    if (upkeep_scrub(s, v, t.v, &t.damage, share, &why) == 0)
+        return rc;
+    return rc ? -1 : err_give(e, &why);
 }
 
 /* ---- requests ------------------------------------------------------------------------------------------------ */
@@ -334,8 +337,7 @@ int upkeep_forget_named(struct server *s, const uint8_t vault[UID_BYTES],
     int rc = go ? 0 : err_no_memory(e, "a list");
     for (size_t i = 0; !rc && i < l.count; i++)
         if (named(o, l.items[i].seq)) {
-            if (is_locked_still(&t, &l.items[i]) ||
-                !clock_guard_has_lasted(s, l.items[i].received_ns, rules.floor_ns)) { /* K2 */
+            if (is_protected_still(&t, &l.items[i], rules.floor_ns)) {
                 count_refused(refused, &l.items[i], "its floor or lock counts time in which the server ran");
                 asked++;
                 continue;
