@@ -218,7 +218,6 @@ static size_t round_of(struct client *c)
 static size_t raw_round(const struct line_options *o)
 {
     struct line l;
-    struct raw_frame f;
     uint8_t payload[4096];
     size_t sent = 0;
     if (!line_open(&l, &site, o) || !raw_begin(&l)) {
@@ -234,7 +233,7 @@ static size_t raw_round(const struct line_options *o)
         if (!raw_send(&l, (uint8_t)rnd(rnd(8) ? 10 : 256), (uint8_t)rnd(256), (uint32_t)rnd(rnd(2) ? 8 : UINT32_MAX), payload, len))
             break;
     }
-    (void)raw_until(&l, NGHTTP2_GOAWAY, &f);
+    (void)line_read(&l, payload, sizeof payload, 20); /* frames that are nothing are passed over, and not answered */
     line_close(&l);
     raw_lines++;
     return sent + 1;
