@@ -30,6 +30,9 @@ MUST_CHECK int admin_list(struct remote *r, enum admin_kind kind, json_t **out, 
  * ERR_NOT_FOUND, ERR_USAGE if it may be several. */
 MUST_CHECK int admin_find(struct remote *r, enum admin_kind kind, const char *text, char out[ADMIN_ID_BYTES],
                           struct err *e);
+/* One request about what a word means: "POST <its path>/<id>/<verb>". Takes `in`. */
+MUST_CHECK int admin_about(struct cli *c, enum admin_kind kind, const char *word, const char *verb, json_t *in,
+                           const char *message_type, struct err *e);
 
 extern const struct command cmd_admin_call, cmd_admin_alarms, cmd_admin_close_alarm;
 extern const struct command cmd_admin_tenants, cmd_admin_machines, cmd_admin_people, cmd_admin_vaults, cmd_admin_tokens,

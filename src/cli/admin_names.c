@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PREFIX_MIN 4
@@ -103,5 +104,25 @@ int admin_find(struct remote *r, enum admin_kind kind, const char *text, char ou
     else if (rc)
         (void)err_give(e, &why);
     json_decref(list);
+    return rc;
+}
+
+int admin_about(struct cli *c, enum admin_kind kind, const char *word, const char *verb, json_t *in,
+                const char *message_type, struct err *e)
+{
+    struct remote *r = NULL;
+    char id[ADMIN_ID_BYTES], path[256];
+    if (admin_connect(c, &r, e)) {
+        json_decref(in);
+        return -1;
+    }
+    int rc = admin_find(r, kind, word, id, e);
+    if (rc) {
+        json_decref(in);
+    } else {
+        (void)snprintf(path, sizeof path, "%s/%s/%s", kinds[kind].path, id, verb);
+        rc = admin_do(c, r, "POST", path, in, message_type, NULL, e);
+    }
+    remote_close(r);
     return rc;
 }

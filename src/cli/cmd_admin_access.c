@@ -13,26 +13,6 @@ struct access_args {
     uint64_t hours;
 };
 
-/* "POST <path with the id of the word>" with `in`. Takes it. */
-static int post_about(struct cli *c, enum admin_kind kind, const char *word, const char *before, const char *after, json_t *in,
-                      const char *message_type, struct err *e)
-{
-    struct remote *r = NULL;
-    char id[ADMIN_ID_BYTES], path[256];
-    if (admin_connect(c, &r, e)) {
-        json_decref(in);
-        return -1;
-    }
-    int rc = admin_find(r, kind, word, id, e);
-    (void)snprintf(path, sizeof path, "%s%s%s", before, id, after);
-    if (rc)
-        json_decref(in);
-    else
-        rc = admin_do(c, r, "POST", path, in, message_type, NULL, e);
-    remote_close(r);
-    return rc;
-}
-
 /* ---- invite -------------------------------------------------------------------------------- */
 
 static const struct option_spec invite_options[] = {
@@ -129,7 +109,7 @@ static int run_cancel(struct cli *c, const void *args, const struct words *w, st
     (void)args;
     if (command_expect_words(&cmd_admin_cancel_token, w, 1, 1, e))
         return -1;
-    return post_about(c, ADMIN_TOKEN, w->items[0], "/v1/tokens/", "/cancel", NULL, "token_cancelled", e);
+    return admin_about(c, ADMIN_TOKEN, w->items[0], "cancel", NULL, "token_cancelled", e);
 }
 
 const struct command cmd_admin_cancel_token = {
@@ -155,7 +135,7 @@ static int run_revoke(struct cli *c, const void *args, const struct words *w, st
         return -1;
     if (!a->reason)
         return err_set(e, ERR_USAGE, "why? --reason TEXT");
-    if (post_about(c, ADMIN_IDENTITY, w->items[0], "/v1/identities/", "/revoke", json_pack("{s:s}", "reason", a->reason), "revoked", e))
+    if (admin_about(c, ADMIN_IDENTITY, w->items[0], "revoke", json_pack("{s:s}", "reason", a->reason), "revoked", e))
         return -1;
     say_note(c, "revoked, for ever: each of its requests is refused from now on; its snapshots stay");
     return 0;
@@ -284,7 +264,7 @@ static int run_end_grant(struct cli *c, const void *args, const struct words *w,
     (void)args;
     if (command_expect_words(&cmd_admin_end_grant, w, 1, 1, e))
         return -1;
-    return post_about(c, ADMIN_GRANT, w->items[0], "/v1/grants/", "/end", NULL, "grant_ended", e);
+    return admin_about(c, ADMIN_GRANT, w->items[0], "end", NULL, "grant_ended", e);
 }
 
 const struct command cmd_admin_end_grant = {

@@ -94,30 +94,11 @@ const struct command cmd_admin_request = {
 
 /* ---- answering -------------------------------------------------------------------------------- */
 
-static int answer(struct cli *c, enum admin_kind kind, const char *word, const char *where, const char *after, json_t *in,
-                  const char *message_type, struct err *e)
-{
-    struct remote *r = NULL;
-    char id[ADMIN_ID_BYTES], path[256];
-    if (admin_connect(c, &r, e)) {
-        json_decref(in);
-        return -1;
-    }
-    int rc = admin_find(r, kind, word, id, e);
-    (void)snprintf(path, sizeof path, "/v1/%s/%s/%s", where, id, after);
-    if (rc)
-        json_decref(in);
-    else
-        rc = admin_do(c, r, "POST", path, in, message_type, NULL, e);
-    remote_close(r);
-    return rc;
-}
-
 static int run_approve(struct cli *c, const void *args, const struct words *w, struct err *e)
 {
     if (command_expect_words(&cmd_admin_approve, w, 1, 1, e))
         return -1;
-    return answer(c, ADMIN_REQUEST, w->items[0], "requests", "approve", json_pack("{s:s}", "role", role_of(args)), "approved", e);
+    return admin_about(c, ADMIN_REQUEST, w->items[0], "approve", json_pack("{s:s}", "role", role_of(args)), "approved", e);
 }
 
 const struct command cmd_admin_approve = {
@@ -144,7 +125,7 @@ static int run_cancel(struct cli *c, const void *args, const struct words *w, st
         return -1;
     if (!a->reason)
         return err_set(e, ERR_USAGE, "why? --reason TEXT");
-    return answer(c, ADMIN_REQUEST, w->items[0], "requests", "cancel", json_pack("{s:s}", "reason", a->reason), "cancelled", e);
+    return admin_about(c, ADMIN_REQUEST, w->items[0], "cancel", json_pack("{s:s}", "reason", a->reason), "cancelled", e);
 }
 
 const struct command cmd_admin_cancel = {
