@@ -192,19 +192,3 @@ int64_t policy_guard_elapsed(const struct policy_guard *g, int64_t since_ns)
 {
     return minus(g->ticks_ns, ticks_at(g, since_ns));
 }
-
-int64_t policy_guard_now(const struct policy_guard *g, int64_t length_ns)
-{
-    int64_t low = g->run_count ? minus(g->runs[0].realtime_ns, 1) : 0, high = g->seen_ns;
-    if (policy_guard_elapsed(g, low) < length_ns)
-        return 0;
-    while (low < high) { /* the latest time that is so long ago */
-        int64_t middle = low + (high - low) / 2 + (high - low) % 2;
-        if (policy_guard_elapsed(g, middle) >= length_ns)
-            low = middle;
-        else
-            high = middle - 1;
-    }
-    int64_t now = calendar_add(low, length_ns);
-    return now < g->seen_ns ? now : g->seen_ns;
-}

@@ -138,9 +138,6 @@ void policy_guard_verdict(const struct policy_guard *g, struct policy_clock *out
 /* How much time has truly passed since the clock showed that: at most what the clock says if it was never moved, nothing for
  * what was before the beginning. */
 int64_t policy_guard_elapsed(const struct policy_guard *g, int64_t since_ns);
-/* What to take for now where something ends that lasts so long: whatever began at any time ends then by this only
- * if both the clock and the ticks say so. */
-int64_t policy_guard_now(const struct policy_guard *g, int64_t length_ns);
 
 /* ---- rules ------------------------------------------------------------------------- */
 

@@ -163,14 +163,6 @@ int64_t server_ticks(struct server *s)
     return ticks;
 }
 
-int64_t clock_guard_now(struct server *s, int64_t length_ns)
-{
-    (void)pthread_mutex_lock(&s->guard_lock);
-    int64_t now = policy_guard_now(&s->guard, length_ns);
-    (void)pthread_mutex_unlock(&s->guard_lock);
-    return now;
-}
-
 bool clock_guard_has_lasted(struct server *s, int64_t since_ns, int64_t length_ns)
 {
     (void)pthread_mutex_lock(&s->guard_lock);

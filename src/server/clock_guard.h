@@ -23,9 +23,6 @@ void clock_guard_close(struct server *s);
 bool clock_guard_look(struct server *s);
 /* Two people say that it is right. */
 MUST_CHECK int clock_guard_confirm(struct server *s, struct err *e);
-/* What to take for now where something ends that lasts so long: not after the clock, and not before the ticks say
- * so, too (policy_guard_now). */
-int64_t clock_guard_now(struct server *s, int64_t length_ns);
 /* Whether what began at `since_ns` by the clock has lasted so long, in ticks. */
 bool clock_guard_has_lasted(struct server *s, int64_t since_ns, int64_t length_ns);
 void clock_guard_verdict(struct server *s, struct policy_clock *out);

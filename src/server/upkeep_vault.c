@@ -99,11 +99,6 @@ static void not_forgotten(void *arg, const struct snapshot *s, const char *why)
     server_tell(t->s, "snapshot %llu was not forgotten after all: %s", (unsigned long long)s->seq, why);
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* K2: under the floor, or locked, for as long as that was made for. */
 static bool is_protected_still(struct tending *t, const struct snapshot *s, int64_t floor_ns)
 {
@@ -186,44 +181,29 @@ static int forget(struct tending *t, struct err *e)
 
 /* ---- collecting ----------------------------------------------------------------------------------- */
 
-/* C2: those that a collection may free now. */
-static int announce_freed(struct tending *t, struct err *e)
+/* K2, C2 */
+static int freeing(void *arg, const struct snapshot *s, bool *stays, struct err *e)
 {
-    struct snapshot_list l = {0};
-    struct vault_rules rules;
-    if (vault_rules(t->v, &rules, e) || vault_snapshots_trash(t->v, &l, NULL, NULL, e))
-        return -1;
-    int rc = 0;
-    for (size_t i = 0; !rc && i < l.count; i++)
-        if (vault_may_free(&l.items[i], &rules, &t->clock))
-            rc = record_fate(t, EVENT_FREE, &l.items[i], NULL, e);
-    snapshot_list_done(&l);
-    return rc;
+    struct tending *t = arg;
+    *stays = !clock_guard_has_lasted(t->s, s->forgotten_since_ns,
+                                     s->forgotten_until_ns - s->forgotten_since_ns + VAULT_FREE_MARGIN_NS);
+    return *stays ? 0 : record_fate(t, EVENT_FREE, s, NULL, e);
 }
 
-/* K2, of the trash. */
-static int wait_for_ticks(struct tending *t, struct err *e)
+static void note_damage(void *arg, const char *object, const char *what)
 {
-    struct vault_rules rules;
-    if (vault_rules(t->v, &rules, e))
-        return -1;
-    t->clock.now_ns = earlier(t->clock.now_ns,
-                              clock_guard_now(t->s, rules.trash_window_ns + VAULT_FREE_MARGIN_NS));
-    return 0;
+    struct tending *t = arg;
+    upkeep_note_damage(&t->damage, object, what);
 }
 
 static int collect(struct tending *t, struct err *e)
 {
     if (t->frozen || !policy_clock_trusted(&t->clock))
         return 0;
-    if (wait_for_ticks(t, e))
-        return -1;
     const struct gc_options o = {.max_unused = 0.05, .max_rewrite = UINT64_MAX, .clock = t->clock,
-                                 .damaged = upkeep_note_damage, .arg = &t->damage};
+                                 .damaged = note_damage, .freeing = freeing, .arg = t};
     struct gc_result r;
     struct err why = ERR_INIT;
-    if (announce_freed(t, e))
-        return -1;
     if (vault_gc(t->v, &o, &r, &why))
         return why.cls == ERR_BUSY ? 0 : err_give(e, &why);
     return 0;

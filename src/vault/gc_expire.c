@@ -37,6 +37,7 @@ struct expiry {
     const struct gc_options *o;
     struct vault_rules rules;
     uint64_t highest;
+    bool goes[BATCH]; /* of the batch in hand */
     struct buf *gone; /* sequences, u64 each */
 };
 
@@ -60,12 +61,24 @@ static int look_again(struct expiry *x, struct snapshot *items, size_t count, st
     return 0;
 }
 
+/* By what was read last. */
+static int choose(struct expiry *x, const struct snapshot *items, size_t count, struct err *e)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool stays = !may_go(x, &items[i]);
+        if (!stays && !x->o->dry_run && x->o->freeing && x->o->freeing(x->o->arg, &items[i], &stays, e))
+            return -1;
+        x->goes[i] = !stays;
+    }
+    return 0;
+}
+
 static int remove_parity(struct expiry *x, const struct snapshot *items, size_t count,
                          struct err *e)
 {
     char name[RECORD_NAME_BYTES];
     for (size_t i = 0; i < count; i++) {
-        if (!may_go(x, &items[i]))
+        if (!x->goes[i])
             continue;
         record_name(items[i].seq, name);
         object_parity_remove_again(x->v, name);
@@ -81,10 +94,11 @@ static int remove_records(struct expiry *x, struct snapshot *items, size_t count
         any = any || may_go(x, &items[i]);
     if (!any)
         return 0;
-    if (!x->o->dry_run && (look_again(x, items, count, e) || remove_parity(x, items, count, e)))
+    if ((!x->o->dry_run && look_again(x, items, count, e)) || choose(x, items, count, e) ||
+        (!x->o->dry_run && remove_parity(x, items, count, e)))
         return -1;
     for (size_t i = 0; i < count; i++) {
-        if (!may_go(x, &items[i]))
+        if (!x->goes[i])
             continue;
         record_name(items[i].seq, name);
         if (!x->o->dry_run && store_remove(x->v->store, name, e))

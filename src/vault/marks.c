@@ -238,8 +238,10 @@ void marks_judge(const struct mark_list *l, uint64_t sequence, const uint8_t id[
     }
     for (size_t i = 0; i < count && !s.hold && !s.doubtful; i++)
         if (m[i].kind == MARK_FORGOTTEN && is_about(&m[i], id) &&
-            m[i].made_ns >= s.locked_until_ns && m[i].until_ns > s.forgotten_until_ns)
+            m[i].made_ns >= s.locked_until_ns && m[i].until_ns > s.forgotten_until_ns) {
             s.forgotten_until_ns = m[i].until_ns;
+            s.forgotten_since_ns = m[i].made_ns;
+        }
     *out = s;
 }
 
@@ -304,6 +306,7 @@ int marks_apply(const struct mark_list *l, struct snapshot *s, struct damage *d,
     s->locked_until_ns = state.locked_until_ns;
     s->locked_since_ns = state.locked_since_ns;
     s->forgotten_until_ns = state.forgotten_until_ns;
+    s->forgotten_since_ns = state.forgotten_since_ns;
     s->doubtful = state.doubtful;
     s->held = state.hold != NULL;
     if (state.hold) {

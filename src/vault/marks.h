@@ -41,6 +41,7 @@ struct mark_state {
     const struct mark *hold;    /* the first one, or NULL */
     bool doubtful;              /* a mark of it cannot be read */
     int64_t forgotten_until_ns; /* 0: living */
+    int64_t forgotten_since_ns; /* when that mark was made */
     int64_t newest_ns;          /* of all its marks; INT64_MIN: none */
     size_t foreign;             /* marks of its sequence that are about another snapshot */
 };

@@ -301,6 +301,7 @@ struct snapshot {
     char *hold_reason;          /* of the first hold; NULL: not held */
     bool doubtful;              /* a mark of it cannot be read: it is kept until somebody looked */
     int64_t forgotten_until_ns; /* 0: living; else in the trash, and when its window ends */
+    int64_t forgotten_since_ns; /* when the trash took it; only then */
 };
 
 struct snapshot_list {
@@ -364,6 +365,9 @@ struct gc_options {
     int64_t swept_ns;     /* how long swept packs stay; 0: removed at once */
     struct policy_clock clock; /* judged; if it is not trusted, nothing is removed */
     vault_damage *damaged;
+    /* Asked before a snapshot whose time in the trash is over is removed; *stays: not by this collection. NULL: it
+     * goes. */
+    int (*freeing)(void *arg, const struct snapshot *s, bool *stays, struct err *e);
     void *arg;
     struct progress *progress; /* bytes copied; may be NULL */
 };

@@ -69,6 +69,15 @@ expect_equal "$(count)" 15 'below the floor nothing goes'
 on_day 25
 upkeep
 [ "$(entries forget)" -ge 10 ] || fail 'the flood should be thinned out by now'
+forgotten=$(entries forget)
+on_day 38
+upkeep
+expect_equal "$(entries free)" 0 'in its trash window nothing goes'
+on_day 40
+upkeep
+expect_equal "$(entries free)" "$forgotten" 'and after it everything, each said once'
+upkeep
+expect_equal "$(entries free)" "$forgotten"
 expect_status 0 as web restore latest --target "$T/r"
 as web --json snapshots | jq -r 'select(.message_type == "snapshot") | .id' >"$T/ids"
 found=

@@ -158,20 +158,16 @@ static void time_without_ticks_ends_nothing(void **state)
     struct world w;
     (void)state;
     begin(&w);
-    assert_int_equal(policy_guard_now(&g, DAY), 0);
     run(&w, 10 * DAY, HOUR);
     assert_int_equal(policy_guard_elapsed(&g, T0), 10 * DAY);
     assert_int_equal(policy_guard_elapsed(&g, T0 - 100 * DAY), 10 * DAY); /* it was not there */
-    assert_int_equal(policy_guard_now(&g, 9 * DAY), w.time);
     rest(&w, 20 * DAY, false);
     assert_int_equal(policy_guard_elapsed(&g, T0), 10 * DAY);
     assert_int_equal(policy_guard_elapsed(&g, T0 + 4 * DAY), 6 * DAY);
     assert_int_equal(policy_guard_elapsed(&g, T0 + 15 * DAY), 0); /* nobody was there */
-    assert_int_equal(policy_guard_now(&g, 6 * DAY), T0 + 10 * DAY);
     run(&w, DAY, HOUR);
     assert_int_equal(policy_guard_elapsed(&g, T0 + 4 * DAY), 7 * DAY);
     assert_int_equal(policy_guard_elapsed(&g, T0 + 30 * DAY), DAY);
-    assert_int_equal(policy_guard_now(&g, HOUR), w.time);
 }
 
 static void a_clock_that_is_set_forward_ends_nothing_either(void **state)
@@ -184,7 +180,6 @@ static void a_clock_that_is_set_forward_ends_nothing_either(void **state)
     run(&w, HOUR, MINUTE);
     policy_guard_confirm(&g); /* whatever they believed */
     assert_int_equal(policy_guard_elapsed(&g, T0), DAY + HOUR);
-    assert_true(policy_guard_now(&g, 14 * DAY) < T0 + 14 * DAY);
     w.off = 0; /* and back again: what was received in between is not older than it is */
     run(&w, DAY, HOUR);
     assert_true(policy_guard_elapsed(&g, T0 + DAY + HOUR / 2) <= DAY + HOUR);
@@ -220,13 +215,8 @@ static void it_never_says_more_than_has_passed(void **state)
         for (int k = 0; k < 20; k++) {
             size_t at = (size_t)rand() % n;
             int64_t passed = policy_guard_elapsed(&g, looks[at].clock);
-            int64_t length = rand() % 60 * DAY;
             if (passed < 0 || passed > ticks - looks[at].ticks + MINUTE)
                 fail_msg("step %d: %lld s, not %lld", i, (long long)(passed / SECOND), (long long)((ticks - looks[at].ticks) / SECOND));
-            if (k || i % 4)
-                continue; /* that searches */
-            int64_t now = policy_guard_now(&g, length);
-            assert_true(now <= w.time + w.off && (passed >= length || now < looks[at].clock + length));
         }
     }
     print_message("%u runs\n", g.run_count);

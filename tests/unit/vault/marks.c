@@ -305,6 +305,41 @@ static size_t free_expired(struct life *l)
     return out.expired;
 }
 
+/* Who is asked before one goes. */
+struct asked {
+    size_t count;
+    uint64_t sequence;
+    int64_t since_ns;
+    bool fails;
+};
+
+static int they_stay(void *arg, const struct snapshot *s, bool *stays, struct err *e)
+{
+    struct asked *a = arg;
+    a->count++;
+    a->sequence = s->seq;
+    a->since_ns = s->forgotten_since_ns;
+    *stays = true;
+    return a->fails ? err_set(e, ERR_IO, "the log is full") : 0;
+}
+
+static void whoever_is_asked_decides(struct life *l, uint64_t sequence)
+{
+    struct asked a = {0};
+    struct gc_options o = {.max_unused = 0.05, .max_rewrite = UINT64_MAX, .freeing = they_stay, .arg = &a};
+    struct gc_result out;
+    assert_ok(vault_clock_judge(l->w.v, &o.clock, e));
+    assert_ok(vault_gc(l->w.v, &o, &out, e));
+    assert_int_equal(out.expired, 0);
+    assert_int_equal(a.count, 1);
+    assert_int_equal(a.sequence, sequence);
+    assert_true(a.since_ns > 0 && a.since_ns + VAULT_TRASH_WINDOW_NS <= l->now.realtime_ns);
+    a.fails = true;
+    assert_int_equal(vault_gc(l->w.v, &o, &out, NULL), -1);
+    assert_int_equal(a.count, 2);
+    life_look(l);
+}
+
 static size_t marks_left(struct life *l)
 {
     size_t count;
@@ -328,6 +363,7 @@ static void what_is_over_is_freed_and_nothing_else(void **state)
     l.now.realtime_ns += 2 * DAY; /* a false clock */
     assert_int_equal(free_expired(&l), 0);
     l.now.realtime_ns -= 2 * DAY;
+    whoever_is_asked_decides(&l, 1);
     assert_int_equal(free_expired(&l), 1); /* number 1; the newest stays */
     assert_false(object_was_lost(l.w.v, "snapshots/0000000000000001")); /* E2: on purpose */
     assert_int_equal(l.list.count, 3);
