@@ -30,10 +30,19 @@ static int post(struct far_store *f, const char *session, const char *verb, stru
     return client_json(f->remote->client, "POST", path, NULL, NULL, e);
 }
 
+/* Not tried again: it ends by itself, later. */
+static void end(struct far_store *f, const char *session)
+{
+    char path[FAR_PATH_MAX];
+    far_path(f, path, "sessions/%s/end", session);
+    struct client_call call = {.method = "POST", .path = path, .once = true};
+    (void)!client_do(f->remote->client, &call, NULL);
+}
+
 void far_begun(struct far_store *f, const char *session)
 {
     if (*f->begun && strcmp(f->begun, session) != 0)
-        (void)!post(f, f->begun, "end", NULL); /* or it ends by itself, later */
+        end(f, f->begun);
     (void)snprintf(f->begun, sizeof f->begun, "%s", session);
 }
 
@@ -70,7 +79,7 @@ void far_lease_drop(struct store_lease *base)
 {
     struct far_lease *l = (struct far_lease *)base;
     if (*l->store->session) /* else its snapshot ended it */
-        (void)!post(l->store, l->store->session, "end", NULL); /* or it ends by itself, later */
+        end(l->store, l->store->session);
     set_session(l->store, "");
     mem_free(l);
 }

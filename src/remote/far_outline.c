@@ -22,7 +22,8 @@
 #define NAMES_MAX   ((size_t)64 << 20) /* of a list that is remembered for blocks */
 
 struct piece {
-    const char *name; /* in the bundle's bytes */
+    const char *name; /* in the bundle's bytes, with a 0 at its end; before it is there, anywhere */
+    size_t name_len;
     uint64_t object_len;
     const uint8_t *p;
     size_t len;
@@ -115,6 +116,7 @@ static void keep_list(struct outline *o, const char *dir, const void *lines, siz
     if (!l)
         return;
     (void)memcpy(l->dir, dir, strlen(dir) + 1);
+    l->lines.max = WIRE_LIST_MAX;
     buf_put(&l->lines, lines, len);
     l->fresh = fresh && !l->lines.failed;
 }
@@ -126,6 +128,8 @@ static bool take_list(struct outline *o, const char *dir, struct buf *lines)
         return false;
     l->fresh = false; /* L1 */
     buf_put(lines, l->lines.data, l->lines.len);
+    if (wire_list_access(dir) == WIRE_ENDS) /* the longest list of all, and no blocks are made of it */
+        buf_done(&l->lines);
     return !lines->failed;
 }
 
@@ -149,19 +153,36 @@ static const struct piece *find_piece(const struct outline *o, const char *name)
     return NULL;
 }
 
-/* Takes both. */
-static void keep_bundle(struct outline *o, struct buf *bytes, struct buf *pieces)
+/* Into bytes of their own: an answer is mostly lists, or goes before they do. */
+static int copy_pieces(struct piece *pieces, size_t count, struct buf *bytes)
 {
-    struct bundle *b = &o->bundles[o->next];
-    if (pieces->failed || !pieces->len) {
-        buf_done(pieces);
-        buf_done(bytes);
+    size_t room = 0;
+    for (size_t i = 0; i < count; i++)
+        room += pieces[i].name_len + 1 + pieces[i].len;
+    uint8_t *p = buf_reserve(bytes, room);
+    for (size_t i = 0; p && i < count; i++) {
+        struct piece *x = &pieces[i];
+        x->name = memcpy(p, x->name, x->name_len);
+        p[x->name_len] = '\0';
+        x->p = memcpy(p + x->name_len + 1, x->p, x->len);
+        p += x->name_len + 1 + x->len;
+    }
+    return p ? 0 : -1;
+}
+
+/* Takes the pieces, copies what they point to. Without memory it is not remembered (L3). */
+static void keep_pieces(struct outline *o, struct buf *pieces)
+{
+    struct bundle *b = &o->bundles[o->next], kept = {.pieces = *pieces};
+    size_t count = pieces->len / sizeof(struct piece);
+    *pieces = (struct buf){0};
+    if (kept.pieces.failed || !count || copy_pieces((void *)kept.pieces.data, count, &kept.bytes)) {
+        bundle_done(&kept);
         return;
     }
-    qsort(pieces->data, pieces->len / sizeof(struct piece), sizeof(struct piece), by_piece);
+    qsort(kept.pieces.data, count, sizeof(struct piece), by_piece);
     bundle_done(b); /* L2 */
-    *b = (struct bundle){*bytes, *pieces};
-    *bytes = *pieces = (struct buf){0};
+    *b = kept;
     o->next = (o->next + 1) % BUNDLES;
 }
 
@@ -184,7 +205,7 @@ static int on_object(void *arg, const char *name, uint64_t object_len, const uin
                      struct err *e)
 {
     struct taking *t = arg;
-    const struct piece x = {name, object_len, p, len};
+    const struct piece x = {name, strlen(name), object_len, p, len};
     (void)e;
     buf_put(&t->pieces, &x, sizeof x);
     return 0;
@@ -202,7 +223,7 @@ static int on_past(void *arg, const uint8_t *writer, uint64_t sequence, const ui
     return 0;
 }
 
-/* With the lock. Takes the bytes. */
+/* With the lock. Ends the bytes. */
 static int take(struct outline *o, struct buf *bytes, struct err *e)
 {
     struct taking t = {.o = o};
@@ -210,15 +231,16 @@ static int take(struct outline *o, struct buf *bytes, struct err *e)
     for (unsigned i = 0; i < o->list_count; i++)
         o->lists[i].fresh = false; /* L1 */
     int rc = wire_outline_take(bytes->data, bytes->len, &sink, e);
+    if (!rc)
+        keep_pieces(o, &t.pieces);
+    buf_done(bytes);
     if (rc) { /* half of it is nothing */
         for (unsigned i = 0; i < o->list_count; i++)
             o->lists[i].fresh = false;
         o->has_past = false;
         buf_done(&t.pieces);
-        buf_done(bytes);
         return err_wrap(e, "%s", o->far->where);
     }
-    keep_bundle(o, bytes, &t.pieces);
     return 0;
 }
 
@@ -327,32 +349,21 @@ static int ask_block(struct outline *o, struct block *b, struct err *e)
     return client_do(o->far->remote->client, &call, e);
 }
 
-/* Names of their own behind the answer's bytes: the list's may go before. */
-static void keep_parts(struct outline *o, struct block *b)
+static void keep_parts(struct outline *o, const struct block *b)
 {
-    struct buf pieces = {0}, bytes = {0};
-    size_t names = 0;
-    for (size_t i = 0; i < b->count; i++)
-        names += b->entries[i]->name_len + 1;
-    uint8_t *room = buf_reserve(&bytes, b->answer.len + names);
-    if (!room)
-        return;
-    memcpy(room, b->answer.data, b->answer.len);
-    char *name = (char *)room + b->answer.len;
+    struct buf pieces = {0};
     size_t at = 0;
     for (size_t i = 0; i < b->count && b->answer.len - at >= WIRE_PART_HEAD; i++) {
+        const struct entry *of = b->entries[i];
         struct wire_part h;
-        if (wire_part_take(room + at, &h, NULL) || h.len > b->answer.len - at - WIRE_PART_HEAD)
+        if (wire_part_take(b->answer.data + at, &h, NULL) || h.len > b->answer.len - at - WIRE_PART_HEAD)
             break;
-        memcpy(name, b->entries[i]->name, b->entries[i]->name_len);
-        name[b->entries[i]->name_len] = '\0';
-        const struct piece x = {name, h.object_len, room + at + WIRE_PART_HEAD, (size_t)h.len};
+        const struct piece x = {of->name, of->name_len, h.object_len, b->answer.data + at + WIRE_PART_HEAD, (size_t)h.len};
         if (!h.cls && h.len == (h.object_len < WIRE_OUTLINE_PIECE ? h.object_len : WIRE_OUTLINE_PIECE))
             buf_put(&pieces, &x, sizeof x);
-        name += b->entries[i]->name_len + 1;
         at += WIRE_PART_HEAD + (size_t)h.len;
     }
-    keep_bundle(o, &bytes, &pieces);
+    keep_pieces(o, &pieces);
 }
 
 /* With the lock: if its directory was listed, its neighbours come along. Failing is no error: it is asked for alone. */

@@ -154,6 +154,7 @@ void prefetch_expect(struct prefetch *p, const struct store_range *ranges, size_
 /* An answer as it comes: heads and bytes, for the parts of one request in their order. */
 struct fetch {
     struct part *parts[BATCH_PARTS];
+    bool failed[BATCH_PARTS]; /* becomes theirs with the lock: others look at them */
     size_t count, at;
     uint8_t head[WIRE_PART_HEAD];
     size_t head_len;
@@ -170,7 +171,7 @@ static int take_head(struct fetch *f)
         return -1;
     f->head_len = 0;
     if (h.cls || h.len != x->len) { /* shorter than was expected: no use */
-        x->failed = true;
+        f->failed[f->at] = true;
         if (h.len)
             return -1;
         f->at++;
@@ -230,7 +231,7 @@ static void fetch(struct prefetch *p, struct fetch *f)
                                .pieces = &piece, .piece_count = 1, .take = take, .arg = f};
     if (body.failed || client_do(p->client, &call, NULL) || f->at != f->count)
         for (size_t i = f->at; i < f->count; i++)
-            f->parts[i]->failed = true;
+            f->failed[i] = true;
 }
 
 /* With the lock, before and after. */
@@ -246,6 +247,7 @@ static void fetch_now(struct prefetch *p, struct fetch *f)
     (void)pthread_mutex_lock(&p->lock);
     for (size_t i = 0; i < f->count; i++) {
         f->parts[i]->state = HERE;
+        f->parts[i]->failed = f->failed[i];
         f->parts[i]->readers--;
     }
     (void)pthread_cond_broadcast(&p->came);
@@ -285,11 +287,14 @@ static void *fetch_ahead(void *arg)
 
 /* ---- reading ------------------------------------------------------------------------------------- */
 
-static bool copy_out(struct part *x, uint64_t off, void *out, size_t len)
+/* With the lock, before and after; not while it copies, for others read meanwhile. */
+static bool copy_out(struct prefetch *p, struct part *x, uint64_t off, void *out, size_t len)
 {
     if (x->failed)
         return false;
+    (void)pthread_mutex_unlock(&p->lock);
     memcpy(out, x->bytes + (off - x->off), len);
+    (void)pthread_mutex_lock(&p->lock);
     x->wanted = x->wanted > len ? x->wanted - len : 0;
     return true;
 }
@@ -306,8 +311,8 @@ int prefetch_read(struct prefetch *p, const char *name, uint64_t off, void *out,
         x->readers++;
         while (x->state == COMING)
             (void)pthread_cond_wait(&p->came, &p->lock);
+        got = copy_out(p, x, off, out, len);
         x->readers--;
-        got = copy_out(x, off, out, len);
         if (is_over(p, x))
             drop_if(p, is_over);
     }

@@ -410,7 +410,9 @@ static void index_headers_notice_every_flip(void **state)
     index_pack_encode(&p, packs);
     index_pack_encode(&p, packs + INDEX_PACK_BYTES);
     index_pack_decode(packs, &p2);
-    assert_memory_equal(&p, &p2, sizeof p);
+    assert_memory_equal(p.id, p2.id, sizeof p.id);
+    assert_memory_equal(p.writer, p2.writer, sizeof p.writer);
+    assert_true(p2.frame_count == p.frame_count && p2.kind == p.kind && p2.moved_in == p.moved_in);
     struct index_header h = {.pack_count = 2, .entry_count = 86, .vault = {9}}, back;
     index_header_encode(&b, &h, packs);
     assert_int_equal(b.len, 4096);
