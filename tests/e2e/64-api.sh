@@ -1,11 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Every call of the API as everybody, by curl: who may make it, and that others' things do not exist.
+# Every call of the API as everybody, by curl: who may make it, that others' things do not exist, and that each answer is as
+# docs/api/openapi.yaml says.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/server.sh"
 command -v curl >/dev/null || skip 'needs curl'
-/usr/bin/python3 -c 'import yaml' 2>/dev/null || skip 'needs python3-yaml'
+/usr/bin/python3 -c 'import nacl, yaml' 2>/dev/null || skip 'needs python3-nacl and python3-yaml'
+export PYTHONDONTWRITEBYTECODE=1
 OPENAPI=$(dirname "$0")/../../docs/api/openapi.yaml
+
+step 'the description is well formed, and what is wrong in one is found'
+expect_status 0 /usr/bin/python3 "$(dirname "$0")/openapi.py" "$OPENAPI"
 
 person() { # NAME ROLE [TENANT]
     of=${3:+,\"tenant\":\"$3\"}
@@ -32,19 +37,34 @@ expect_status 0 /usr/bin/python3 "$(dirname "$0")/api_roles.py" "$URL" "$OPENAPI
     tenant-restorer="$T/restorer" machine="$T/lone" foreign="$T/foreign" nobody=
 cat "$T/out"
 
+step 'every call with success, and every member of every answer'
+enrol_machine silent
+enrol_machine full '"restore":true'
+expect_status 0 as full backup "$T/src"
+expect_status 0 /usr/bin/python3 "$(dirname "$0")/api_answers.py" "$URL" "$OPENAPI" "$ROOT" owner="$OWNER" operator="$T/operator" \
+    officer="$T/officer" web="$T/full" lone="$T/silent" nobody=
+cat "$T/out"
+
 step 'bodies that are none, and paths that are none'
 curl_as() { # NAME WORD…
     at=$(echo "$T/$1"/servers/*)
     shift
     curl --http2 -sS --cert "$at/certificate.pem" --key "$at/key.pem" --cacert "$at/authority.pem" "$@"
 }
+described() { # $T/answer is an error as they are described
+    expect_status 0 /usr/bin/python3 "$(dirname "$0")/openapi.py" "$OPENAPI" "$T/answer"
+}
 for body in '' '[' '[]' '"x"' '{"name":1}' '{"name":""}' '{"name":"a","name":"b"}' '{"name":"\u0001"}'; do
     expect_equal "$(curl_as owner -o "$T/answer" -w '%{http_code}' -d "$body" "$URL/v1/tenants")" 400 "$body"
+    described
 done
 expect_equal "$(curl_as owner -o "$T/answer" -w '%{http_code}' "$URL/v1/nothing")" 404
+described
 expect_equal "$(curl_as owner -o "$T/answer" -w '%{http_code}' -X DELETE "$URL/v1/tenants/$TENANT")" 405
+described
 head -c 300000 /dev/zero | tr '\0' ' ' >"$T/large"
 expect_equal "$(curl_as owner -o "$T/answer" -w '%{http_code}' --data-binary "@$T/large" "$URL/v1/tenants")" 413
+described
 
 step 'who may only add sees the ends of his packs, and no frame'
 pack=$(cd "$ROOT/vaults/$(vault_of web)" && find packs -type f | sort | head -n 1)
@@ -54,7 +74,10 @@ curl_as web -o "$T/answer" "$object" && expect_equal "$(stat -c %s "$T/answer")"
 for range in 0-65 64-71 60-70 "1-$size" 64- 1-18446744073709551615; do
     case $range in
     0-65) expect_equal "$(curl_as web -r "$range" -o "$T/answer" -w '%{size_download}' "$object")" 64 "$range" ;;
-    *) expect_equal "$(curl_as web -r "$range" -o "$T/answer" -w '%{http_code}' "$object")" 403 "$range" ;;
+    *)
+        expect_equal "$(curl_as web -r "$range" -o "$T/answer" -w '%{http_code}' "$object")" 403 "$range"
+        described
+        ;;
     esac
 done
 expect_equal "$(curl_as web -r "$((size - 12))-" -o "$T/answer" -w '%{http_code}' "$object")" 206 'the trailer'
@@ -62,6 +85,8 @@ expect_equal "$(tail -c 12 "$ROOT/vaults/$(vault_of web)/$pack" | sha256sum)" "$
 printf '64 8 %s\n' "$pack" | curl_as web -o "$T/answer" --data-binary @- "$URL/v1/vaults/$(vault_of web)/read"
 expect_equal "$(stat -c %s "$T/answer")" 24 'a part without bytes'
 expect_equal "$(curl_as lone -o "$T/answer" -w '%{http_code}' "$object")" 404
+described
 expect_equal "$(curl_as web -o "$T/answer" -w '%{http_code}' "$URL/v1/vaults/$(vault_of web)/objects/keeper")" 404
+described
 expect_status 0 as web backup "$T/src"
 server_stop
