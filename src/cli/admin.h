@@ -20,6 +20,9 @@ MUST_CHECK int admin_call(struct cli *c, const char *method, const char *path, c
 MUST_CHECK int admin_do(struct cli *c, struct remote *r, const char *method, const char *path, json_t *in,
                         const char *message_type, json_t **out, struct err *e);
 
+/* ERR_USAGE if a word or an option that the command sends to a server as JSON is not UTF-8; fine for commands that send none. */
+MUST_CHECK int admin_check_text(const struct command *cmd, const void *args, const struct words *w, struct err *e);
+
 /* ---- admin_names.c --------------------------------------------------------------------------- */
 
 enum admin_kind { ADMIN_TENANT, ADMIN_IDENTITY, ADMIN_VAULT, ADMIN_TOKEN, ADMIN_GRANT, ADMIN_REQUEST };

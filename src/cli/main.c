@@ -89,7 +89,7 @@ static int run(struct cli *c, const struct command *cmd, const void *args,
     if (c->global.version)
         return cmd_version.run(c, args, &(struct words){0}, e);
     c->running = cmd;
-    if (passphrase_take(c, e))
+    if (admin_check_text(cmd, args, w, e) || passphrase_take(c, e))
         return -1;
     return cmd->run(c, args, w, e);
 }

@@ -94,11 +94,21 @@ static int take_answer(struct enrolling *n, const json_t *o, struct err *e)
                           (const char *)n->f.authority.data, e);
 }
 
+/* A host's name may have any bytes; JSON is UTF-8. */
+static int check_name(const char *name, struct err *e)
+{
+    json_t *text = json_string(name);
+    json_decref(text);
+    return text ? 0 : err_set(e, ERR_USAGE, "the name '%.200s' is not UTF-8: give another with --name", name);
+}
+
 static int be_certified(struct enrolling *n, const struct remote_enrolment *o, struct err *e)
 {
     struct client *c = NULL;
     char host[256] = "localhost", token[WIRE_TOKEN_TEXT];
     (void)gethostname(host, sizeof host - 1);
+    if (check_name(o->name ? o->name : host, e))
+        return -1;
     wire_token_text(&n->token, token);
     CLEANUP(buf_done) struct buf witness = {.max = NOTE_KEY_TEXT};
     if (witness_key_prepare(n->f.dir, &n->witness, &witness, e) ||

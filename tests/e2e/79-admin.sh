@@ -134,6 +134,34 @@ expect_grep ' stored, 1 snapshots, 1 machines' "$T/out"
 expect_status 2 admin usage 'Example Ltd' --from yesterday
 expect_status 0 admin alarms --all
 
+step 'words that are not UTF-8: one line, and nothing was asked of the server'
+latin=$(printf 'caf\351')
+lines=$(call GET '/v1/log/entries?from=0&count=1' | jq .size)
+not_utf8() { # COMMAND…
+    expect_status 2 "$@"
+    expect_one_error
+    expect_grep "is not UTF-8" "$T/err"
+}
+not_utf8 admin add-tenant "$latin"
+not_utf8 admin invite --tenant 'Example Ltd' --label "$latin"
+not_utf8 admin invite --tenant "$latin"
+not_utf8 admin revoke web1 --reason "$latin"
+not_utf8 admin revoke "$latin" --reason 'stolen'
+not_utf8 admin quota 'Example Ltd' --bytes 2K --reason "$latin"
+not_utf8 admin close-tenant 'Example Ltd' "--reason=$latin"
+not_utf8 admin give-role bob "$latin"
+not_utf8 admin policy 'Example Ltd' --floor "$latin"
+not_utf8 admin cancel "$request" --reason "$latin"
+not_utf8 admin grant bob web1 --reason "$latin"
+not_utf8 admin call GET "/v1/$latin"
+not_utf8 admin call POST /v1/tenants "{\"name\":\"$latin\"}"
+not_utf8 env ABRI_CONFIG_DIR="$T/nobody" "$ABRI" enrol "$URL" abri-x --name "$latin"
+expect_status 2 admin --json add-tenant "$latin"
+expect_equal "$(jq -r .class "$T/err")" usage
+expect_equal "$(call GET '/v1/log/entries?from=0&count=1' | jq .size)" "$lines" 'entries of the log'
+expect_status 0 admin tenant-key "$T/$latin.key" # a file may be called so
+expect_status 0 admin add-tenant 'Café'
+
 step 'the end: a machine, an invitation, the customer'
 expect_status 0 admin -q invite --tenant 'Example Ltd'
 expect_status 0 admin --json tokens
