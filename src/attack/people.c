@@ -83,6 +83,12 @@ static int begin(struct people *k, struct err *e)
     return 0;
 }
 
+static bool member_is(const json_t *o, const char *member, const char *text)
+{
+    const char *is = json_string_value(json_object_get(o, member));
+    return is && strcmp(is, text) == 0;
+}
+
 /* ---- A9 ---------------------------------------------------------------------------------------------- */
 
 static void alone(struct people *k, struct party *who, const char *role, char requests[3][33])
@@ -111,10 +117,33 @@ static void alone(struct people *k, struct party *who, const char *role, char re
     }
 }
 
+/* Whether an alarm of the tenant's says who removed the machine, and the tenant's list of those that nothing protects has it. */
+static bool removal_is_told(struct people *k, const struct party *by)
+{
+    char path[120];
+    json_t *alarms = NULL, *usage = NULL, *o;
+    size_t i;
+    bool told = false, listed = false;
+    (void)snprintf(path, sizeof path, "/v1/tenants/%s/usage", k->w->tenant);
+    if (party_ask(&k->w->owner, "GET", "/v1/alarms?open=1", NULL, &alarms, NULL) == 0 &&
+        party_ask(&k->w->owner, "GET", path, NULL, &usage, NULL) == 0) {
+        json_array_foreach(json_object_get(alarms, "alarms"), i, o) {
+            const char *text = json_string_value(json_object_get(o, "text"));
+            told = told || (member_is(o, "name", "revoked") && member_is(o, "id", k->v->machine->who.id) &&
+                            member_is(o, "tenant", k->w->tenant) && text && strstr(text, by->who.name));
+        }
+        json_array_foreach(json_object_get(usage, "unprotected"), i, o)
+            listed = listed || (member_is(o, "machine", k->v->machine->who.id) && member_is(o, "why", "revoked"));
+    }
+    json_decref(alarms);
+    json_decref(usage);
+    return told && listed;
+}
+
 static int one_person(struct people *k, struct party *op, struct party *admin, struct err *e)
 {
     char requests[2][3][33], path[200], state[32];
-    uint64_t forgotten = 1, freed = 1, asked = 0, silent = 0, revoked = 0;
+    uint64_t forgotten = 1, freed = 1, asked = 0, revoked = 0;
     struct told told;
     CLEANUP_FREE char *before = policy_now(k, e);
     if (!before)
@@ -125,7 +154,7 @@ static int one_person(struct people *k, struct party *op, struct party *admin, s
     party_try_json(op, "POST", path, &told, "{\"reason\":\"deleted\"}"); /* that he may: no backup goes by it */
     if (world_pass(k->w, 9 * DAY_S, e) || world_upkeep(k->w, e) || world_pass(k->w, 21 * DAY_S, e) || world_upkeep(k->w, e) ||
         world_entries(k->w, "forget", NULL, &forgotten, e) || world_entries(k->w, "free", NULL, &freed, e) ||
-        world_entries(k->w, "alarm", "request", &asked, e) || world_entries(k->w, "alarm", "silence", &silent, e) ||
+        world_entries(k->w, "alarm", "request", &asked, e) ||
         world_entries(k->w, "identity.revoke", NULL, &revoked, e))
         return -1;
     CLEANUP_FREE char *after = policy_now(k, e);
@@ -142,10 +171,9 @@ static int one_person(struct people *k, struct party *op, struct party *admin, s
                      (unsigned long long)freed);
     (void)play_claim(k->p, asked > 0, "no alarm says that somebody asked for an early deletion");
     (void)play_claim(k->p, revoked > 0, "the log does not say who removed a machine");
-    if (!silent)
-        play_gap(k->p, "a machine that one operator revokes is in the log, but raises no alarm");
+    (void)play_claim(k->p, removal_is_told(k, op), "no alarm tells the tenant who removed its machine, or it is not listed as unprotected");
     play_tell(k->p, "%u acts of a stolen administrator and a stolen operator refused; their requests still wait for a second person after "
-                    "30 days, with alarms; the machine that they removed can be restored",
+                    "30 days, with alarms; so has the machine that they removed, which can be restored",
               k->t.asked);
     return 0;
 }

@@ -15,7 +15,7 @@ const struct attack attacks[] = {
     {"A6", "a machine's key: read other machines, other tenants, its own history", ATTACK_NEEDS_MACHINE, 3, attack_peek, NULL},
     {"A7", "chunk poisoning: garbage under the id of a chunk that another machine needs", ATTACK_NEEDS_TWO, 3, attack_poison, NULL},
     {"A8", "noise: ten times the bytes and the snapshots while a neighbour backs up", ATTACK_NEEDS_TWO, 2, attack_noise, NULL},
-    {"A9", "a tenant administrator's and an operator's certificate, stolen", ATTACK_NEEDS_SERVER, 12, attack_one_person, NULL},
+    {"A9", "a tenant administrator's and an operator's certificate, stolen", ATTACK_NEEDS_SERVER, 13, attack_one_person, NULL},
     {"A10", "two people of the provider together, against a customer who holds a key", ATTACK_NEEDS_SERVER, 8, attack_two_people, NULL},
     {"A11", "root on the server: everything removed", ATTACK_NEEDS_SERVER, 3, attack_wiped, NULL},
     {"A12", "root on the server, patient: a bit here, a pack there", ATTACK_NEEDS_SERVER, 6, attack_rotten, NULL},

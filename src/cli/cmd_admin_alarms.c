@@ -71,7 +71,7 @@ const struct command cmd_admin_alarms = {
         "machines, than was agreed on. enforced: somebody decided that nothing more is taken above the quota. silence: "
         "a machine made no snapshot for too long. unused: a certificate or a token that nobody used. clock: it is not "
         "trusted, so nothing is deleted. space: the disk is nearly full. damage, damage mended: packs were lost, or repaired. request: somebody asks "
-        "for an early deletion. rights: somebody was given a role.",
+        "for an early deletion. rights: somebody was given a role. revoked: somebody revoked a machine or a person; that machine is not backed up any more.",
     .examples = {{"abri admin alarms", "those that are open"},
                  {"abri --json admin alarms --all", "all that there ever were, for programs"}},
     .options = alarms_options,

@@ -175,6 +175,19 @@ static int show_months(struct cli *c, const json_t *months, struct err *e)
     return rc;
 }
 
+static void show_unprotected(struct cli *c, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *o = json_array_get(list, i);
+        const char *name = json_string_value(json_object_get(o, "name")), *why = json_string_value(json_object_get(o, "why"));
+        if (name && why)
+            say(c, "not protected: %s, %s", name,
+                strcmp(why, "revoked") == 0  ? "which somebody revoked"
+                : strcmp(why, "never") == 0 ? "which never made a snapshot"
+                                            : "silent for too long");
+    }
+}
+
 static bool is_month(const char *text)
 {
     return !text || (strlen(text) == 7 && strspn(text, "0123456789") == 4 && text[4] == '-' && strspn(text + 5, "0123456789") == 2);
@@ -204,6 +217,7 @@ static int run_usage(struct cli *c, const void *args, const struct words *w, str
         say(c, "%s stored, %" PRIu64 " snapshots, %" PRIu64 " machines: %" PRIu64 " silent, %" PRIu64 " never backed up%s", size,
             number(out, "snapshots"), number(out, "machines"), number(out, "silent"), number(out, "never"),
             json_is_true(json_object_get(out, "over_quota")) ? "; above the quota" : "");
+        show_unprotected(c, json_object_get(out, "unprotected"));
         rc = show_months(c, json_object_get(out, "months"), e);
     }
     json_decref(out);
@@ -216,7 +230,7 @@ const struct command cmd_admin_usage = {
     .summary = "what a customer uses, by months",
     .operands = "TENANT",
     .description = "What an invoice needs: bytes stored at the end of each month and at their highest, what was added, snapshots, and machines that were protected; "
-                   "and who is not protected now.",
+                   "and who is not protected now: machines that never made a snapshot, are silent, or were revoked and nobody has said yet that this is known (`abri admin close-alarm`).",
     .examples = {{"abri admin usage Example", "this month"},
                  {"abri admin usage Example --from 2026-01 --to 2026-12 --json", "a year, for a program"}},
     .options = usage_options,

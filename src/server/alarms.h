@@ -22,6 +22,7 @@
 #define ALARM_MENDED   "damage mended" /* it could be repaired */
 #define ALARM_REQUEST  "request"       /* somebody asks for an early deletion */
 #define ALARM_RIGHTS   "rights"        /* somebody was given a role */
+#define ALARM_REVOKED  "revoked"       /* somebody revoked a machine or a person: nothing protects that machine any more */
 
 /* Whom it is about: the same five are the same cause. NULL: nobody. */
 struct alarm_cause {

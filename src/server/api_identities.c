@@ -99,6 +99,15 @@ static bool may_revoke(struct request *q, const struct catalog_identity *i)
                             i->tenant);
 }
 
+/* Whose it was hears of it, and by whom: a thief of an operator's certificate would otherwise switch backups off unseen. */
+static void tell_revoked(struct request *q, const struct catalog_identity *i, const char *reason)
+{
+    const struct alarm_cause c = {.name = ALARM_REVOKED, .tenant = i->tenant, .id = i->id};
+    bool machine = i->type == IDENTITY_MACHINE;
+    alarm_raise(q->server, &c, ALARM_EACH, "%s %s was revoked by %s%s: %s", machine ? "machine" : "person", i->name,
+                q->caller.identity.name, machine ? ", and is not backed up any more" : "", reason);
+}
+
 void api_identity_revoke(struct request *q, const json_t *in, const uint8_t *body, size_t len)
 {
     struct catalog_identity i;
@@ -119,6 +128,7 @@ void api_identity_revoke(struct request *q, const json_t *in, const uint8_t *bod
         reply_fail(q, &why);
         return;
     }
+    tell_revoked(q, &i, ev.text);
     reply_json(q, 200, json_object());
     http_server_drop(q->server->http, is_of, i.id);
 }

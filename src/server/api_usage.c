@@ -85,12 +85,26 @@ struct machine_count {
     struct server *s;
     int64_t now_ns;
     uint64_t machines, silent, never;
+    json_t *unprotected;
 };
+
+static int add_unprotected(struct machine_count *n, const struct catalog_identity *i, struct err *e)
+{
+    const char *why;
+    if (watch_why_unprotected(n->s, i, n->now_ns, &why, e))
+        return -1;
+    json_t *o = !why ? NULL
+                     : json_pack("{s:o, s:s, s:s, s:o}", "machine", json_id(i->id, EVENT_ID_BYTES), "name", i->name, "why", why,
+                                 "last_snapshot", json_time(i->snapshot_ns));
+    return why && json_array_append_new(n->unprotected, o) ? err_no_memory(e, "an answer") : 0;
+}
 
 static int count_machine(void *arg, const struct catalog_identity *i, struct err *e)
 {
     struct machine_count *n = arg;
     bool silent = false;
+    if (add_unprotected(n, i, e))
+        return -1;
     if (i->type != IDENTITY_MACHINE || i->revoked_ns)
         return 0;
     if (watch_is_silent(n->s, i, n->now_ns, &silent, e))
@@ -124,15 +138,17 @@ void api_usage(struct request *q, const json_t *in, const uint8_t *body, size_t 
     (void)in, (void)body, (void)len;
     if (find_tenant(q, ~0u, &t))
         return;
+    n.unprotected = json_array();
     if (list_months(q, &months, &why) || catalog_held(s->catalog, t.id, &held, &why) ||
         catalog_list_identity(s->catalog, t.id, count_machine, &n, &why) < 0) {
         json_decref(months);
+        json_decref(n.unprotected);
         reply_fail(q, &why);
         return;
     }
     reply_json(q, 200,
-               json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:b, s:o}", "tenant", json_id(t.id, EVENT_ID_BYTES),
-                         "stored", (json_int_t)held.stored, "snapshots", (json_int_t)held.living, "vaults",
+               json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:b, s:o}", "tenant", json_id(t.id, EVENT_ID_BYTES),
+                         "unprotected", n.unprotected, "stored", (json_int_t)held.stored, "snapshots", (json_int_t)held.living, "vaults",
                          (json_int_t)held.vaults, "machines", (json_int_t)n.machines, "silent", (json_int_t)n.silent,
                          "never", (json_int_t)n.never, "quota", describe_quota(s, t.id), "over_quota",
                          quota_is_exceeded(s, t.id), "months", months));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * W1 An alarm about a machine is of its tenant and itself: it stays the same alarm whatever vault it adds to.
- * W2 Who is revoked, or whose tenant was closed, is expected nothing of: alarms about him end.
+ * W2 Who is revoked, or whose tenant was closed, is expected nothing of: alarms about him end. That he was revoked stays one until
+ *    somebody knows it, or the tenant leaves.
  */
 #include "server/watch.h"
 
@@ -58,6 +59,32 @@ int watch_is_silent(struct server *s, const struct catalog_identity *machine, in
     return 0;
 }
 
+/* Until somebody says that he knows. */
+static bool is_revoked_unknown(struct server *s, const struct catalog_identity *i)
+{
+    struct event about = {.name = ALARM_REVOKED};
+    CLEANUP_FREE struct catalog_alarm *a = mem_zalloc(sizeof *a);
+    memcpy(about.tenant, i->tenant, EVENT_ID_BYTES);
+    memcpy(about.id, i->id, EVENT_ID_BYTES);
+    return a && catalog_standing_alarm(s->catalog, &about, a, NULL) == 0 && !a->closed_ns;
+}
+
+int watch_why_unprotected(struct server *s, const struct catalog_identity *i, int64_t now_ns, const char **out, struct err *e)
+{
+    bool silent = false;
+    *out = NULL;
+    if (i->type != IDENTITY_MACHINE)
+        return 0;
+    if (i->revoked_ns) {
+        *out = is_revoked_unknown(s, i) ? "revoked" : NULL;
+        return 0;
+    }
+    if (watch_is_silent(s, i, now_ns, &silent, e))
+        return -1;
+    *out = !i->snapshot_ns ? "never" : silent ? "silent" : NULL;
+    return 0;
+}
+
 static void watch_silence(struct watching *w, const struct catalog_identity *i, const struct retention *policy)
 {
     const struct alarm_cause c = {.name = ALARM_SILENCE, .tenant = i->tenant, .id = i->id};
@@ -82,8 +109,11 @@ static void watch_use(struct watching *w, const struct catalog_identity *i)
 }
 
 /* W2 */
-static void forget_identity(struct watching *w, const struct catalog_identity *i)
+static void forget_identity(struct watching *w, const struct catalog_identity *i, bool left)
 {
+    const struct alarm_cause revoked = {.name = ALARM_REVOKED, .tenant = i->tenant, .id = i->id};
+    if (left)
+        alarm_over(w->s, &revoked, "its tenant was closed");
     static const char *const names[] = {ALARM_SILENCE, ALARM_FLOOD, ALARM_UNUSED};
     for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
         const struct alarm_cause c = {.name = names[n], .tenant = i->tenant, .id = i->id};
@@ -104,8 +134,9 @@ static int watch_identity(void *arg, const struct catalog_identity *i, struct er
     struct retention policy;
     if (w->s->stopping)
         return 1;
-    if (i->revoked_ns || !tenant_is_open(w->s, i->tenant)) {
-        forget_identity(w, i);
+    bool left = !tenant_is_open(w->s, i->tenant);
+    if (i->revoked_ns || left) {
+        forget_identity(w, i, left);
         return 0;
     }
     watch_use(w, i);

@@ -11,4 +11,8 @@ void watch_all(struct server *s);
 MUST_CHECK int watch_is_silent(struct server *s, const struct catalog_identity *machine, int64_t now_ns, bool *out,
                                struct err *e);
 
+/* Why nothing protects a machine: "revoked" (until somebody has said that it is known: alarms.h), "never" made a snapshot, "silent".
+ * NULL: it is protected, or a person, or nobody's concern any more. */
+MUST_CHECK int watch_why_unprotected(struct server *s, const struct catalog_identity *i, int64_t now_ns, const char **out, struct err *e);
+
 #endif

@@ -234,6 +234,11 @@ lines = kept.splitlines(keepends=True)
 (line,) = [x for x in lines if x.startswith(f"— {mine.split('+')[0]} ")][-1:]
 ok("web", "POST", "/v1/log/cosign", body={"checkpoint": "".join(x for x in lines if not x.startswith("— witness")), "cosignature": line})
 
+# ---- a machine that is not protected any more ------------------------------------------------------------------------
+
+ok("owner", "POST", "/v1/identities/{id}/revoke", {"id": web}, body={"reason": "a test"})
+ok("owner", "GET", T + "/usage", {"tenant": tenant})
+
 # ---- whether all was seen -------------------------------------------------------------------------------------------
 
 missing = document.promised() - document.shown
