@@ -76,3 +76,57 @@ expect_equal "$(count)" 4
 expect_equal "$(identities)" "$before"
 backup five
 server_stop
+
+# An enrolment is several entries: the token is used, somebody comes to be, has a role, gets a certificate, may join. Whoever shows the token and the
+# same key again gets what is missing, wherever it was cut off; nobody with another key does.
+FORGE=${5:?usage: $0 <abri> <race.so> <maketree> <falseclock.so> <forge_log>}
+command -v curl >/dev/null && command -v openssl >/dev/null || skip 'needs curl and openssl'
+as_owner() { # METHOD PATH [JSON]: past abri, which keeps what it saw of the log, and would be right to say that it is shorter now
+    at=$(echo "$OWNER"/servers/*)
+    curl --http2 -sS --cert "$at/certificate.pem" --key "$at/key.pem" --cacert "$at/authority.pem" -X "$1" ${3:+-d "$3"} "$URL$2"
+}
+kinds() { as_owner GET '/v1/log/entries?from=0&count=1000' | jq -r "[.entries[] | select(.index >= $1)] | map(.event.kind) | join(\" \")"; }
+key_pair() { # FILE: a request for a certificate of a new key
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=x -keyout "$1.key" -out "$1" 2>/dev/null
+}
+# enrol_with REQUEST: the status; the answer is in $T/answer
+enrol_with() {
+    jq -n --arg token "$token" --rawfile request "$1" '{token: $token, request: $request, name: "cut"}' >"$T/body"
+    curl --http2 -sSk -o "$T/answer" -w '%{http_code}' --data-binary "@$T/body" "$URL/v1/enrol"
+}
+# cut_at KEPT: the server comes back with so many entries of its log
+cut_at() {
+    server_kill
+    expect_status 0 "$FORGE" "$ROOT" "keep=$1"
+    server_start
+}
+key_pair "$T/mine" && key_pair "$T/other"
+server_start
+web=$(id_of web)
+for what in "{\"type\":\"machine\",\"tenant\":\"$TENANT\",\"restore\":true}" '{"type":"person","role":"operator"}' \
+    "{\"type\":\"person\",\"role\":\"tenant-admin\",\"tenant\":\"$TENANT\"}" "{\"type\":\"machine\",\"tenant\":\"$TENANT\",\"machine\":\"$web\"}"; do
+    step "an enrolment that a crash cut off anywhere: $(echo "$what" | jq -c 'del(.tenant)')"
+    as_owner POST /v1/tokens "$what" >"$T/made"
+    token=$(jq -r .token "$T/made")
+    first=$(as_owner GET '/v1/log/entries?from=0&count=1' | jq .size)
+    expect_equal "$(enrol_with "$T/mine")" 201
+    cp "$T/answer" "$T/whole"
+    all=$(kinds "$first")
+    last=$((first + $(echo "$all" | wc -w)))
+    kept=$last
+    while [ $((kept -= 1)) -gt "$first" ]; do # what is cut off at once is in no log, so the shorter ones come last
+        cut_at "$kept"
+        expect_equal "$(enrol_with "$T/other")" 403 "another key after $(kinds "$first")"
+        expect_equal "$(jq -r .error.code "$T/answer")" token_used
+        expect_equal "$(enrol_with "$T/mine")" 201 "the same after $(kinds "$first")"
+        jq -S 'del(.certificate, .checkpoint)' "$T/whole" >"$T/a"
+        jq -S 'del(.certificate, .checkpoint)' "$T/answer" >"$T/b"
+        cmp "$T/a" "$T/b" || fail "another answer after $kept entries"
+        for kind in token.use identity.create role.give; do
+            expect_equal "$(kinds "$first" | tr ' ' '\n' | grep -c "^$kind$")" "$(echo "$all" | tr ' ' '\n' | grep -c "^$kind$")" "$kind after $kept"
+        done
+        jq -r .certificate "$T/answer" >"$T/certificate"
+        expect_equal "$(curl --http2 -sSk --cert "$T/certificate" --key "$T/mine.key" "$URL/v1/self" | jq -r .id)" "$(jq -r .id "$T/whole")"
+    done
+done
+server_stop
