@@ -5,6 +5,7 @@
  * X5 A token is used up, durably, before what it is good for exists; for good, unless its answer was lost: as
  *    long as the token would be valid, whoever shows it again with the same key is the same, and gets what
  *    is still missing.
+ * X7 Tokens of somebody who was revoked admit nobody: his last act may have been to make them.
  */
 #include "server/api.h"
 #include "server/rates.h"
@@ -62,13 +63,20 @@ void token_id(const uint8_t secret[WIRE_SECRET_BYTES], uint8_t out[EVENT_ID_BYTE
     memcpy(out, hash, EVENT_ID_BYTES);
 }
 
+/* X7 */
+static bool maker_is_revoked(struct server *s, const struct catalog_token *t)
+{
+    struct catalog_identity maker;
+    return !bytes_are_zero(t->by, EVENT_ID_BYTES) && (catalog_identity(s->catalog, t->by, &maker, NULL) || maker.revoked_ns);
+}
+
 static const char *check_token(struct request *q, const struct wire_token *t,
                                const uint8_t pin[PKI_PIN_BYTES], struct catalog_token *out)
 {
     uint8_t id[EVENT_ID_BYTES];
     struct catalog_tenant tenant;
     token_id(t->secret, id);
-    if (catalog_token(q->server->catalog, id, out, NULL) || out->cancelled_ns)
+    if (catalog_token(q->server->catalog, id, out, NULL) || out->cancelled_ns || maker_is_revoked(q->server, out))
         return "token_unknown";
     bool late = clock_realtime_ns() >= out->until_ns;
     if (out->used_ns && (late || memcmp(out->used_pin, pin, PKI_PIN_BYTES) != 0))
@@ -89,7 +97,7 @@ static void refuse_token(struct request *q, const char *code)
                            ? "this token has expired: ask for another"
                        : strcmp(code, "tenant_closed") == 0
                            ? "the tenant of this token was closed"
-                           : "this server does not know that token";
+                           : "this server does not know that token, or whoever made it was revoked: ask for another";
     reply_refuse(q, code, "%s", text);
 }
 

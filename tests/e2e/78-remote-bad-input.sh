@@ -135,6 +135,14 @@ refused 13 'used already' env ABRI_CONFIG_DIR="$T/twice" "$ABRI" enrol "$URL" "$
 cancelled=$(call POST /v1/tokens "{\"type\":\"machine\",\"tenant\":\"$TENANT\"}")
 expect_status 0 call POST "/v1/tokens/$(echo "$cancelled" | jq -r .id)/cancel"
 refused 13 'does not know that token' env ABRI_CONFIG_DIR="$T/twice" "$ABRI" enrol "$URL" "$(echo "$cancelled" | jq -r .token)"
+token=$(call POST /v1/tokens '{"type":"person","role":"operator"}' | jq -r .token)
+expect_status 0 env ABRI_CONFIG_DIR="$T/maker" "$ABRI" enrol "$URL" "$token" --name maker
+made=$(ABRI_CONFIG_DIR="$T/maker" "$ABRI" --vault "$URL" admin call POST /v1/tokens "{\"type\":\"machine\",\"tenant\":\"$TENANT\"}" | jq -r .token)
+expect_status 0 call POST "/v1/identities/$(id_of maker)/revoke" '{"reason":"stolen"}'
+size=$(call GET '/v1/log/entries?from=0&count=1' | jq .size)
+refused 13 'whoever made it was revoked' env ABRI_CONFIG_DIR="$T/twice" "$ABRI" enrol "$URL" "$made"
+call GET "/v1/log/entries?from=$size&count=1000" | jq -r '.entries[].event.kind' >"$T/kinds"
+expect_no_grep 'token.use\|identity.create' "$T/kinds"
 refused 2 'no token' env ABRI_CONFIG_DIR="$T/twice" "$ABRI" enrol "$URL" "${token}x"
 [ ! -e "$T/twice/servers" ] || fail 'a refused enrolment left something'
 expect_status 0 call POST "/v1/identities/$(id_of gone)/revoke" '{"reason":"stolen"}'
