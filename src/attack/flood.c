@@ -286,6 +286,42 @@ static void *make_noise(void *arg)
     return NULL;
 }
 
+#define LITTLE "{\"floor\":\"14d\",\"keep\":{\"daily\":30,\"monthly\":12,\"weekly\":12},\"silence\":\"36h\",\"snapshots_a_day\":200," \
+                 "\"trash\":\"14d\",\"bytes_a_day\":4194304}"
+
+/* What each tenant begins with, and how much of a machine is expected in a day. */
+static void expect_little(struct world *w, struct told *told)
+{
+    char path[120];
+    (void)snprintf(path, sizeof path, "/v1/tenants/%s/policy", w->tenant);
+    party_try(&w->owner, "PUT", path, WIRE_JSON, LITTLE, strlen(LITTLE), told);
+}
+
+/* Whether an alarm of the tenant's names the machine. */
+static bool noise_is_told(struct world *w, const struct party *thief)
+{
+    json_t *answer = NULL, *o;
+    size_t i;
+    bool told = false;
+    if (party_ask(&w->owner, "GET", "/v1/alarms?open=1", NULL, &answer, NULL))
+        return false;
+    json_array_foreach(json_object_get(answer, "alarms"), i, o) {
+        const char *name = json_string_value(json_object_get(o, "name")), *id = json_string_value(json_object_get(o, "id"));
+        told = told || (name && id && strcmp(name, "bytes") == 0 && strcmp(id, thief->who.id) == 0);
+    }
+    json_decref(answer);
+    return told;
+}
+
+/* On a server of our own: that nothing was refused is wanted (no limit ends protection); that somebody hears of it, too. */
+static int look_for_alarm(struct noise *n, const struct party *thief, struct err *e)
+{
+    if (world_upkeep(n->p->world, e))
+        return -1;
+    (void)play_claim(n->p, noise_is_told(n->p->world, thief), "no alarm tells of %u MiB where 4 were expected", n->packs);
+    return 0;
+}
+
 static int play_noise(struct play *p, struct noise *n, struct party *thief, struct victim *v, struct err *e)
 {
     pthread_t thread;
@@ -305,8 +341,9 @@ static int play_noise(struct play *p, struct noise *n, struct party *thief, stru
     (void)play_claim(p, n->packs >= 10, "the play itself: only %u packs of noise", n->packs);
     play_tell(p, "%u MiB and %u snapshots of noise (%u refused) while a neighbour backed up: both its backups were saved", n->packs,
               n->snapshots, n->refused);
-    if (!n->refused)
-        play_gap(p, "nothing bounded the noise itself: its owner's disk fills");
+    if (p->world->own)
+        return look_for_alarm(n, thief, e);
+    play_gap(p, "whether an alarm told of it is for those to see who look after that server");
     return 0;
 }
 
@@ -317,8 +354,12 @@ void attack_noise(struct play *p)
     CLEANUP(victim_done) struct victim v = {0};
     struct noise n = {0};
     struct err *e = &p->error;
+    struct told told = {.status = 200};
     if (victim_begin(&v, w->own ? &w->web : &w->other, e) || (w->own && party_machine(&thief, w, "thief", w->tenant, false, e)))
         return;
+    if (w->own)
+        expect_little(w, &told);
+    (void)play_claim(p, told.status == 200, "the play itself: the policy was not taken: %d %.60s", told.status, told.code);
     (void)play_noise(p, &n, w->own ? &thief : &w->web, &v, e);
     forger_done(&n.f);
     victim_recover(p, &v);

@@ -14,7 +14,7 @@ const struct attack attacks[] = {
     {"A5", "the server's clock jumps by years, creeps, goes back, is false at the start", ATTACK_NEEDS_SERVER, 13, attack_server_clock, NULL},
     {"A6", "a machine's key: read other machines, other tenants, its own history", ATTACK_NEEDS_MACHINE, 3, attack_peek, NULL},
     {"A7", "chunk poisoning: garbage under the id of a chunk that another machine needs", ATTACK_NEEDS_TWO, 3, attack_poison, NULL},
-    {"A8", "noise: ten times the bytes and the snapshots while a neighbour backs up", ATTACK_NEEDS_TWO, 2, attack_noise, NULL},
+    {"A8", "noise: ten times the bytes and the snapshots while a neighbour backs up", ATTACK_NEEDS_TWO, 3, attack_noise, NULL},
     {"A9", "a tenant administrator's and an operator's certificate, stolen", ATTACK_NEEDS_SERVER, 13, attack_one_person, NULL},
     {"A10", "two people of the provider together, against a customer who holds a key", ATTACK_NEEDS_SERVER, 8, attack_two_people, NULL},
     {"A11", "root on the server: everything removed", ATTACK_NEEDS_SERVER, 3, attack_wiped, NULL},

@@ -67,7 +67,7 @@ const struct command cmd_admin_alarms = {
     .description =
         "Lists the alarms that are open: of the tenants that you look after; on a machine those about itself. An alarm "
         "is open until somebody closes it (`abri admin close-alarm`) or its cause is gone; the same cause opens it once.\n\n"
-        "flood: a machine makes more snapshots than its policy expects. quota: more is stored, or there are more "
+        "flood: a machine makes more snapshots than its policy expects. bytes: it uploads more than its policy expects, or than is usual for it. quota: more is stored, or there are more "
         "machines, than was agreed on. enforced: somebody decided that nothing more is taken above the quota. silence: "
         "a machine made no snapshot for too long. unused: a certificate or a token that nobody used. clock: it is not "
         "trusted, so nothing is deleted. space: the disk is nearly full. damage, damage mended: packs were lost, or repaired. request: somebody asks "

@@ -10,7 +10,7 @@
 struct policy_args {
     bool vault, ask;
     const char *role;
-    uint64_t last, hourly, daily, weekly, monthly, yearly, snapshots;
+    uint64_t last, hourly, daily, weekly, monthly, yearly, snapshots, bytes;
     const char *floor, *trash, *silence, *wait, *grace, *key;
 };
 
@@ -26,6 +26,7 @@ static const struct option_spec options[] = {
     {.name = "trash", .kind = OPTION_TEXT, .arg = "TIME", OPTION_AT(policy_args, trash), .help = "for so long it can be brought back"},
     {.name = "silence", .kind = OPTION_TEXT, .arg = "TIME", OPTION_AT(policy_args, silence), .help = "alarm after so long without a snapshot: 36h"},
     {.name = "snapshots-a-day", .kind = OPTION_NUMBER, .arg = "N", .min = 1, .max = UINT32_MAX, OPTION_AT(policy_args, snapshots), .help = "alarm above"},
+    {.name = "bytes-a-day", .kind = OPTION_SIZE, .arg = "SIZE", .min = 1, OPTION_AT(policy_args, bytes), .help = "alarm if a machine uploads more: 100G"},
     {.name = "grace", .kind = OPTION_TEXT, .arg = "TIME", OPTION_AT(policy_args, grace), .help = "after a tenant was closed nothing of his goes for so long"},
     {.name = "wait", .kind = OPTION_TEXT, .arg = "TIME", OPTION_AT(policy_args, wait), .help = "how long an early deletion waits"},
     {.name = "tenant-key", .kind = OPTION_TEXT, .arg = "HEX", OPTION_AT(policy_args, key),
@@ -71,7 +72,9 @@ static bool apply(const struct policy_args *a, json_t *policy)
     any |= put_text(policy, "tenant_key", a->key);
     if (a->snapshots)
         (void)json_object_set_new(policy, "snapshots_a_day", json_integer((json_int_t)a->snapshots));
-    return any || a->snapshots;
+    if (a->bytes)
+        (void)json_object_set_new(policy, "bytes_a_day", json_integer(a->bytes < INT64_MAX ? (json_int_t)a->bytes : INT64_MAX));
+    return any || a->snapshots || a->bytes;
 }
 
 static void show(struct cli *c, const json_t *answer)

@@ -3,6 +3,7 @@
  * The program: prepares the process, finds the command, runs it, and turns the
  * error's class into the exit status. Nothing else decides a status.
  */
+#include "cli/admin.h"
 #include "cli/settings.h"
 
 #include "base/mem.h"

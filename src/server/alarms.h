@@ -12,6 +12,7 @@
 
 /* Their names, which the log holds for ever. */
 #define ALARM_FLOOD    "flood"         /* a machine makes more snapshots than its policy expects */
+#define ALARM_BYTES    "bytes"         /* a machine uploads more than its policy expects, or than is usual */
 #define ALARM_QUOTA    "quota"         /* a tenant or vault has more than was agreed on */
 #define ALARM_ENFORCED "enforced"      /* somebody decided that a quota ends protection */
 #define ALARM_SILENCE  "silence"       /* a machine made no snapshot for too long */

@@ -262,8 +262,10 @@ static void pack_end(void *arg, struct http_request *r)
     if (!u)
         return;
     int status = 201;
-    if (!u->refusal.cls && arrival_end(TAKE(u->arrival), &u->refusal) == 0)
+    if (!u->refusal.cls && arrival_end(TAKE(u->arrival), &u->refusal) == 0) {
         usage_arrived(u->session->entry, u->len);
+        tally_upload(q->server, q->ids[0], q->caller.identity.id, u->len);
+    }
     if (u->refusal.cls == ERR_EXISTS) {
         u->refusal.cls = ERR_UNSET;
         status = 200;

@@ -138,6 +138,14 @@ MUST_CHECK int catalog_request(struct catalog *c, const uint8_t request[EVENT_ID
 MUST_CHECK int catalog_earlier_snapshot(struct catalog *c, const uint8_t machine[EVENT_ID_BYTES], int64_t now_ns, uint64_t n,
                                         int64_t *received_out, struct err *e);
 
+/* Bytes of packs that a machine uploaded, by days (of UTC, since 1970). Zeros: nothing that is known. */
+struct catalog_uploaded {
+    uint64_t bytes, before; /* in that day; in the 30 days before it, of each CATALOG_STORED_MAX at most */
+    int64_t first;          /* the first day of all that had some */
+};
+MUST_CHECK int catalog_uploaded(struct catalog *c, const uint8_t machine[EVENT_ID_BYTES], int64_t day, struct catalog_uploaded *out,
+                                struct err *e);
+
 /* ---- alarms (catalog_alarms.c) */
 
 struct catalog_alarm {

@@ -172,6 +172,9 @@ const char *const catalog_rules[EVENT_KIND_COUNT][CATALOG_STEPS] = {
                              " text = excluded.text"},
     [EVENT_QUOTA_RELAX] = {"UPDATE quotas SET enforced = 0, by = " NONE ", text = ''"
                            " WHERE id = :tenant AND enforced <> 0 AND " ACTS},
+    [EVENT_UPLOAD] = {"INSERT INTO uploads (machine, day, bytes) SELECT i.n, :time / 86400000000000, :bytes FROM identities i"
+                      " WHERE i.id = :id AND " A("vaults", "q.vault = :vault")
+                      " ON CONFLICT (machine, day) DO UPDATE SET bytes = bytes + min(excluded.bytes, 9223372036854775807 - bytes)"},
 };
 
 _Static_assert(CATALOG_APPROVALS_MAX == 8 && IDENTITY_MACHINE == 1 && IDENTITY_PERSON == 2,

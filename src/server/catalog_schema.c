@@ -62,6 +62,9 @@ const char *const catalog_schema[] = {
     " PRIMARY KEY (tenant, month)) STRICT, WITHOUT ROWID",
     "CREATE TABLE protected (tenant INTEGER NOT NULL, month INTEGER NOT NULL, machine INTEGER NOT NULL,"
     " PRIMARY KEY (tenant, month, machine)) STRICT, WITHOUT ROWID",
+    /* What a machine uploaded in a day (of 86,400 s since 1970). */
+    "CREATE TABLE uploads (machine INTEGER NOT NULL, day INTEGER NOT NULL, bytes INTEGER NOT NULL CHECK (bytes >= 0),"
+    " PRIMARY KEY (machine, day)) STRICT, WITHOUT ROWID",
     "CREATE TABLE quotas (" ID("id") " PRIMARY KEY, bytes INTEGER NOT NULL CHECK (bytes >= 0),"
     " count INTEGER NOT NULL CHECK (count >= 0), " TIME("enforced") ", " ID("by") ", text TEXT NOT NULL)"
     " STRICT, WITHOUT ROWID",
@@ -142,6 +145,9 @@ const char *const catalog_queries[QUERY_COUNT] = {
     [QUERY_APPROVALS] = "SELECT by, role, time FROM approvals WHERE request = ?1 ORDER BY n",
     [QUERY_EARLIER] = "SELECT received FROM snapshots WHERE machine = (SELECT n FROM identities WHERE id = ?1)"
                       " AND received <= ?2 ORDER BY received DESC LIMIT 1 OFFSET ?3",
+    [QUERY_UPLOADED] = "SELECT coalesce(max(CASE WHEN day = ?2 THEN bytes END), 0), coalesce(sum(CASE WHEN day BETWEEN ?2 - 30 AND ?2 - 1"
+                       " THEN min(bytes, 1125899906842624) END), 0), coalesce(min(day), 0) FROM uploads"
+                       " WHERE machine = (SELECT n FROM identities WHERE id = ?1)",
     [QUERY_ALARM] = ALARM " WHERE entry = ?1",
     [QUERY_STANDING] = ALARM " WHERE name = ?1 AND tenant = ?2 AND vault = ?3 AND id = ?4 AND request = ?5"
                              " AND over = 0 ORDER BY n DESC LIMIT 1",

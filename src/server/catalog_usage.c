@@ -24,6 +24,19 @@ int catalog_earlier_snapshot(struct catalog *c, const uint8_t machine[EVENT_ID_B
     return catalog_look_up(c, QUERY_EARLIER, v, 3, read_time, received_out, "snapshot", e);
 }
 
+static void read_uploaded(sqlite3_stmt *row, void *out)
+{
+    *(struct catalog_uploaded *)out = (struct catalog_uploaded){column(row, 0), column(row, 1), sqlite3_column_int64(row, 2)};
+}
+
+int catalog_uploaded(struct catalog *c, const uint8_t machine[EVENT_ID_BYTES], int64_t day, struct catalog_uploaded *out,
+                     struct err *e)
+{
+    const struct catalog_value v[] = {BY_ID(machine), BY_NUMBER(day)};
+    LOCKED(c);
+    return catalog_look_up(c, QUERY_UPLOADED, v, 2, read_uploaded, out, "machine", e);
+}
+
 static void read_held(sqlite3_stmt *row, void *out)
 {
     *(struct catalog_held *)out = (struct catalog_held){column(row, 0), column(row, 1), column(row, 2)};

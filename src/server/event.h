@@ -67,6 +67,7 @@ enum event_kind {
     EVENT_QUOTA_SET,         /* tenant or vault, bytes, count: machines of a tenant, snapshots of a vault; 0: no limit */
     EVENT_QUOTA_ENFORCE,     /* tenant, text: why. Above its bytes nothing more is taken */
     EVENT_QUOTA_RELAX,       /* tenant, text: why. It only alarms again */
+    EVENT_UPLOAD,            /* vault, id, bytes, count: packs that came since the last such entry, as the keeper counted */
     EVENT_KIND_COUNT
 };
 

@@ -83,6 +83,7 @@ const struct event_kind_row event_kinds[EVENT_KIND_COUNT] = {
     [EVENT_QUOTA_SET] = {"quota.set", 0, B(BYTES) | B(COUNT) | B(TEXT), B(TENANT) | B(VAULT)},
     [EVENT_QUOTA_ENFORCE] = {"quota.enforce", B(TENANT) | B(TEXT), 0, 0},
     [EVENT_QUOTA_RELAX] = {"quota.relax", B(TENANT), B(TEXT), 0},
+    [EVENT_UPLOAD] = {"upload", B(VAULT) | B(ID), B(BYTES) | B(COUNT), 0},
 };
 
 const char *event_kind_name(enum event_kind k)

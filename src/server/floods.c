@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "server/alarms.h"
 
+#include <inttypes.h>
+
 #define HOUR_NS (INT64_C(3600) * NS_PER_S)
 #define DAY_NS  (24 * HOUR_NS)
 
@@ -47,4 +49,46 @@ void flood_watch(struct server *s, const struct catalog_identity *machine, const
                     machine->name, (unsigned long long)expected);
     else
         alarm_over(s, &c, "no more than expected in the last 24 hours");
+}
+
+/* ---- bytes ------------------------------------------------------------------------------------ */
+
+#define USUAL_DAYS 30
+#define FIRST_DAYS 7
+#define MUCH       (UINT64_C(10) << 30)
+
+bool flood_is_unusual(const struct catalog_uploaded *u, int64_t day)
+{
+    int64_t days = day - u->first < USUAL_DAYS ? day - u->first : USUAL_DAYS;
+    return u->bytes > MUCH && days >= FIRST_DAYS && u->bytes / 10 > u->before / (uint64_t)days;
+}
+
+/* Whether the alarm was raised for that day. */
+static bool watch_day(struct server *s, const struct alarm_cause *c, const struct catalog_identity *machine,
+                      const struct retention *policy, int64_t day)
+{
+    struct catalog_uploaded u;
+    char text[CLOCK_TEXT_BYTES];
+    if (catalog_uploaded(s->catalog, machine->id, day, &u, NULL))
+        return false;
+    bool above = u.bytes > policy->bytes_a_day, unusual = flood_is_unusual(&u, day);
+    if (!above && !unusual)
+        return false;
+    clock_format_utc(day * DAY_NS, text);
+    if (above)
+        alarm_raise(s, c, ALARM_ONCE, "%s: %" PRIu64 " bytes uploaded on %.10s, its policy expects no more than %" PRIu64 ". They were taken",
+                    machine->name, u.bytes, text, policy->bytes_a_day);
+    else
+        alarm_raise(s, c, ALARM_ONCE, "%s: %" PRIu64 " bytes uploaded on %.10s, more than ten times what is usual. They were taken",
+                    machine->name, u.bytes, text);
+    return true;
+}
+
+void flood_watch_bytes(struct server *s, const struct catalog_identity *machine, const struct retention *policy,
+                       int64_t now_ns)
+{
+    const struct alarm_cause c = {.name = ALARM_BYTES, .tenant = machine->tenant, .id = machine->id};
+    int64_t today = now_ns / DAY_NS;
+    if (policy->bytes_silent || (!watch_day(s, &c, machine, policy, today) && !watch_day(s, &c, machine, policy, today - 1)))
+        alarm_over(s, &c, "no more than expected, today and yesterday");
 }

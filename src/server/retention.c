@@ -44,6 +44,16 @@ static int take_number(const json_t *o, const char *key, uint64_t *out, struct e
     return 0;
 }
 
+/* Bytes; 0: no alarm at all. */
+static int take_bytes(const json_t *o, const char *key, struct retention *r, struct err *e)
+{
+    if (!json_is_integer(o) || json_integer_value(o) < 0)
+        return bad(key, "is no number of bytes; 0 is for no alarm", e);
+    r->bytes_silent = json_integer_value(o) == 0;
+    r->bytes_a_day = r->bytes_silent ? POLICY_UNLIMITED : (uint64_t)json_integer_value(o);
+    return 0;
+}
+
 static int find_grain(const char *name, enum policy_grain *out, struct err *e)
 {
     for (int g = 0; g < POLICY_GRAINS; g++)
@@ -125,6 +135,8 @@ static int take_key(struct retention *r, const char *key, json_t *value, struct 
         return take_length(value, key, &r->grace_ns, e);
     if (strcmp(key, "snapshots_limit") == 0)
         return take_number(value, key, &r->snapshots_limit, e);
+    if (strcmp(key, "bytes_a_day") == 0)
+        return take_bytes(value, key, r, e);
     if (strcmp(key, "snapshots_a_day") == 0)
         return take_number(value, key, &r->snapshots_a_day, e);
     return bad(key, "is nothing that a policy can say", e);
@@ -141,7 +153,7 @@ int retention_parse(const char *text, struct retention *out, struct err *e)
         return err_set(e, ERR_USAGE, "policy: no JSON object: line %d, column %d: %s", where.line,
                        where.column, where.text);
     }
-    *out = (struct retention){.wait_ns = WAIT_NS, .grace_ns = GRACE_NS};
+    *out = (struct retention){.wait_ns = WAIT_NS, .grace_ns = GRACE_NS, .bytes_a_day = POLICY_UNLIMITED};
     json_object_foreach(o, key, value) {
         rc = take_key(out, key, value, e);
         if (rc)
@@ -200,6 +212,8 @@ bool retention_keeps_less(const struct retention *now, const struct retention *n
            less(next->floor_ns < now->floor_ns, "a lower floor", why) ||
            less(next->trash_ns < now->trash_ns, "a shorter time in the trash", why) ||
            less(next->snapshots_a_day > now->snapshots_a_day, "a later alarm for floods of snapshots", why) ||
+           less(next->bytes_a_day > now->bytes_a_day || (next->bytes_silent && !now->bytes_silent),
+                "a later alarm for floods of bytes", why) ||
            less(next->snapshots_limit && /* one that follows from what is expected may fall with it */
                     retention_snapshots_limit(next) < retention_snapshots_limit(now),
                 "a lower limit of snapshots", why) ||

@@ -28,6 +28,8 @@ struct retention {
     int64_t silence_ns;         /* without a snapshot for so long, a machine is silent */
     uint64_t snapshots_a_day;   /* more raise an alarm */
     uint64_t snapshots_limit;   /* of a machine in a day: beyond, one an hour is taken; 0: ten times the former */
+    uint64_t bytes_a_day;       /* uploaded by a machine: more raise an alarm; POLICY_UNLIMITED: what is usual says */
+    bool bytes_silent;          /* nothing about bytes raises one: bytes_a_day was 0 */
     int64_t grace_ns;           /* for so long after a tenant was closed, nothing of his is forgotten; 180 days unless
                                  * it says otherwise */
     int64_t wait_ns;            /* how long an early deletion waits; a week unless it says otherwise */

@@ -200,7 +200,7 @@ void server_tell(struct server *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* ERR_NO_SPACE if `len` bytes more would leave too little. */
 MUST_CHECK int server_room(const struct server *s, uint64_t len, struct err *e);
 
-/* ---- tally.c: reads and refusals, gathered before they go into the log ------------------------------ */
+/* ---- tally.c: reads, uploads and refusals, gathered before they go into the log ------------------------------ */
 
 MUST_CHECK int tallies_new(struct tallies **out, struct err *e);
 void tallies_free(struct tallies *t);
@@ -209,6 +209,8 @@ MUST_CHECK int tally_read(struct server *s, const uint8_t vault[UID_BYTES],
                           const uint8_t id[EVENT_ID_BYTES], const uint8_t grant[EVENT_ID_BYTES],
                           uint64_t bytes, struct err *e);
 void tally_refusal(struct server *s, const uint8_t id[EVENT_ID_BYTES], const char *text);
+/* A pack came, whole, of so many bytes. */
+void tally_upload(struct server *s, const uint8_t vault[UID_BYTES], const uint8_t id[EVENT_ID_BYTES], uint64_t bytes);
 /* Writes what was gathered. */
 void tallies_flush(struct server *s);
 

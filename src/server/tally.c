@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads and refusals, gathered before they go into the log: who reads a million chunks makes two
- * entries, who is refused a million times makes one a minute.
+ * Reads, uploads and refusals, gathered before they go into the log: who reads a million chunks makes two
+ * entries, who is refused or uploads a million times makes one a minute. What was gathered when the server dies is lost.
  *
  * B4 Before the first byte of a reading leaves, an entry of the log says who begins to read what.
  * B5 What cannot be gathered (the table is full) is recorded at once.
@@ -16,7 +16,7 @@
 #define TALLIES_MAX 4096u
 
 struct tally {
-    bool used, refusal;
+    enum event_kind kind; /* EVENT_UNSET: a free place */
     bool begun; /* its first entry is durable, or was tried (B4) */
     uint8_t vault[UID_BYTES], id[EVENT_ID_BYTES], grant[EVENT_ID_BYTES];
     char text[200];
@@ -49,7 +49,7 @@ void tallies_free(struct tallies *t)
 
 static bool is_same(const struct tally *a, const struct tally *b)
 {
-    return a->used && a->refusal == b->refusal && memcmp(a->vault, b->vault, UID_BYTES) == 0 &&
+    return a->kind && a->kind == b->kind && memcmp(a->vault, b->vault, UID_BYTES) == 0 &&
            memcmp(a->id, b->id, EVENT_ID_BYTES) == 0 &&
            memcmp(a->grant, b->grant, EVENT_ID_BYTES) == 0 && strcmp(a->text, b->text) == 0;
 }
@@ -60,7 +60,7 @@ static struct tally *find(struct tallies *t, const struct tally *what, struct ta
     for (size_t i = 0; i < TALLIES_MAX; i++) {
         if (is_same(&t->items[i], what))
             return &t->items[i];
-        if (!t->items[i].used && !*free_out)
+        if (!t->items[i].kind && !*free_out)
             *free_out = &t->items[i];
     }
     return NULL;
@@ -81,7 +81,6 @@ static bool add(struct tallies *t, const struct tally *what, struct tally **plac
         at->count += what->count;
     } else if (*place_out) {
         **place_out = *what;
-        (*place_out)->used = true;
     }
     (void)pthread_mutex_unlock(&t->lock);
     return at != NULL;
@@ -93,8 +92,9 @@ static void begin(struct tallies *t, struct tally *place, bool recorded)
         return;
     (void)pthread_mutex_lock(&t->lock);
     place->begun = true;
-    place->used = recorded;
-    if (place->refusal) /* that entry was about this one */
+    if (!recorded)
+        place->kind = EVENT_UNSET;
+    if (place->kind == EVENT_REFUSAL) /* that entry was about this one */
         place->count = 0;
     (void)pthread_cond_broadcast(&t->begun);
     (void)pthread_mutex_unlock(&t->lock);
@@ -102,10 +102,10 @@ static void begin(struct tallies *t, struct tally *place, bool recorded)
 
 static int record(struct server *s, const struct tally *t, struct err *e)
 {
-    struct event ev = {.kind = t->refusal ? EVENT_REFUSAL : EVENT_READ,
+    struct event ev = {.kind = t->kind,
                        .bytes = t->bytes,
                        .count = t->count,
-                       .text = t->refusal ? t->text : NULL};
+                       .text = t->kind == EVENT_REFUSAL ? t->text : NULL};
     memcpy(ev.by, t->id, EVENT_ID_BYTES);
     memcpy(ev.id, t->id, EVENT_ID_BYTES);
     memcpy(ev.vault, t->vault, UID_BYTES);
@@ -116,7 +116,7 @@ static int record(struct server *s, const struct tally *t, struct err *e)
 int tally_read(struct server *s, const uint8_t vault[UID_BYTES], const uint8_t id[EVENT_ID_BYTES],
                const uint8_t grant[EVENT_ID_BYTES], uint64_t bytes, struct err *e)
 {
-    struct tally t = {.bytes = bytes, .count = 1};
+    struct tally t = {.kind = EVENT_READ, .bytes = bytes, .count = 1};
     memcpy(t.vault, vault, UID_BYTES);
     memcpy(t.id, id, EVENT_ID_BYTES);
     memcpy(t.grant, grant, EVENT_ID_BYTES);
@@ -132,7 +132,7 @@ int tally_read(struct server *s, const uint8_t vault[UID_BYTES], const uint8_t i
 
 void tally_refusal(struct server *s, const uint8_t id[EVENT_ID_BYTES], const char *text)
 {
-    struct tally t = {.refusal = true, .count = 1};
+    struct tally t = {.kind = EVENT_REFUSAL, .count = 1};
     struct err why = ERR_INIT;
     const char *reason = strrchr(text, ' '); /* "GET /v1/…: forbidden", or the code alone */
     refusals_add(&s->refusals, reason ? reason + 1 : text);
@@ -147,18 +147,30 @@ void tally_refusal(struct server *s, const uint8_t id[EVENT_ID_BYTES], const cha
         server_tell(s, "a refusal could not be recorded: %s", why.msg);
 }
 
+/* Nobody waits for an entry: it comes with the next flush. */
+void tally_upload(struct server *s, const uint8_t vault[UID_BYTES], const uint8_t id[EVENT_ID_BYTES], uint64_t bytes)
+{
+    struct tally t = {.kind = EVENT_UPLOAD, .begun = true, .bytes = bytes, .count = 1};
+    struct tally *place;
+    struct err why = ERR_INIT;
+    memcpy(t.vault, vault, UID_BYTES);
+    memcpy(t.id, id, EVENT_ID_BYTES);
+    if (!add(s->tallies, &t, &place) && !place && record(s, &t, &why))
+        server_tell(s, "an upload could not be recorded: %s", why.msg);
+}
+
 /* What has had nothing new since the last time makes room. */
 static bool take(struct tallies *t, size_t i, struct tally *out)
 {
     (void)pthread_mutex_lock(&t->lock);
     struct tally *at = &t->items[i];
     *out = *at;
-    if (at->used && at->begun && !at->count)
-        at->used = false;
+    if (at->begun && !at->count)
+        at->kind = EVENT_UNSET;
     if (at->begun)
         at->bytes = at->count = 0;
     (void)pthread_mutex_unlock(&t->lock);
-    return out->used && out->begun && out->count;
+    return out->kind && out->begun && out->count;
 }
 
 void tallies_flush(struct server *s)
@@ -167,5 +179,5 @@ void tallies_flush(struct server *s)
     struct err why = ERR_INIT;
     for (size_t i = 0; i < TALLIES_MAX; i++)
         if (take(s->tallies, i, &t) && record(s, &t, &why))
-            server_tell(s, "reads and refusals could not be recorded: %s", why.msg);
+            server_tell(s, "reads, uploads and refusals could not be recorded: %s", why.msg);
 }

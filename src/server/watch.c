@@ -114,7 +114,7 @@ static void forget_identity(struct watching *w, const struct catalog_identity *i
     const struct alarm_cause revoked = {.name = ALARM_REVOKED, .tenant = i->tenant, .id = i->id};
     if (left)
         alarm_over(w->s, &revoked, "its tenant was closed");
-    static const char *const names[] = {ALARM_SILENCE, ALARM_FLOOD, ALARM_UNUSED};
+    static const char *const names[] = {ALARM_SILENCE, ALARM_FLOOD, ALARM_BYTES, ALARM_UNUSED};
     for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
         const struct alarm_cause c = {.name = names[n], .tenant = i->tenant, .id = i->id};
         alarm_over(w->s, &c, i->revoked_ns ? "it was revoked" : "its tenant was closed");
@@ -146,6 +146,7 @@ static int watch_identity(void *arg, const struct catalog_identity *i, struct er
         return -1;
     watch_silence(w, i, &policy);
     flood_watch(w->s, i, &policy, w->now_ns);
+    flood_watch_bytes(w->s, i, &policy, w->now_ns);
     return 0;
 }
 

@@ -54,4 +54,55 @@ expect_equal "$(alarm_of revoked tenant)" null 'a person of the installation: no
 expect_equal "$(alarm_of revoked text)" 'person mallory was revoked by chief: stolen'
 expect_equal "$(customer admin call GET '/v1/alarms?open=1' | jq '[.alarms[] | select(.name == "revoked")] | length')" 0
 expect_status 0 call POST "/v1/alarms/$(alarm_of revoked alarm)/close" '{"reason":"known"}'
+
+step 'a machine that uploads more than is expected is told of, and refused nothing'
+policy='"keep":{"daily":30,"weekly":12,"monthly":12},"floor":"14d","trash":"14d","silence":"36h","snapshots_a_day":200'
+put() { call PUT "/v1/tenants/$TENANT/policy" "{$policy$1}"; }
+noise() { # WHO BYTES
+    head -c "$2" /dev/urandom >"$S/noise"
+    expect_status 0 as "$1" backup "$S"
+}
+noise mail 300000
+upkeep
+expect_equal "$(open_alarms bytes)" 0 'the first days are nothing unusual'
+for value in -1 1.5 '"1G"' '"unlimited"' null; do
+    expect_status 2 put ",\"bytes_a_day\":$value"
+    expect_grep 'bytes_a_day' "$T/err"
+done
+expect_status 0 put ',"bytes_a_day":500000'
+upkeep
+expect_equal "$(open_alarms bytes)" 0
+noise mail 300000
+upkeep
+upkeep
+expect_equal "$(open_alarms bytes)" 1
+expect_equal "$(alarm_of bytes id) $(alarm_of bytes tenant) $(alarm_of bytes count)" "$(id_of mail) $TENANT 1"
+call GET '/v1/log/entries?from=0&count=1000' | jq "[.entries[].event | select(.kind == \"upload\" and .id == \"$(id_of mail)\") | .bytes] | add" >"$T/sum"
+stored=$(find "$ROOT/vaults/$(vault_of mail)/packs" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
+expect_equal "$(cat "$T/sum")" "$stored" 'what the log says was uploaded'
+alarm_of bytes text >"$T/text"
+expect_grep "^mail: $stored bytes uploaded on 20.*expects no more than 500000. They were taken$" "$T/text"
+noise mail 3000000 # goes on
+customer admin alarms >"$T/out"
+expect_grep 'bytes  *mail: ' "$T/out"
+
+step '… and to want to hear less of it takes two'
+for value in ',"bytes_a_day":500001' ',"bytes_a_day":0' ''; do
+    expect_status 13 put "$value"
+    expect_grep 'a later alarm for floods of bytes' "$T/err"
+done
+expect_status 0 put ',"bytes_a_day":400000'
+expect_status 0 env ABRI_CONFIG_DIR="$OWNER" "$ABRI" --vault "$URL" admin policy Example --bytes-a-day 300K
+expect_equal "$(call GET "/v1/tenants/$TENANT/policy" | jq .policy.bytes_a_day)" 307200
+expect_status 0 call POST /v1/requests "{\"role\":\"owner\",\"kind\":\"policy\",\"parameters\":{\"policy\":{$policy,\"bytes_a_day\":0}},\"tenant\":\"$TENANT\"}"
+
+step 'what was uploaded is known without the catalogue, too'
+server_stop
+rm "$ROOT"/catalog.sqlite*
+server_start
+upkeep
+expect_equal "$(open_alarms bytes)" 1
+expect_status 0 call POST "/v1/alarms/$(alarm_of bytes alarm)/close" '{"reason":"a film"}'
+upkeep
+expect_equal "$(open_alarms bytes)" 0 'what is known is not raised again'
 server_stop

@@ -115,7 +115,7 @@ signer = SigningKey(bytes(range(32)))
 grains = {"last": 40, "hourly": 48, "daily": 60, "weekly": 12, "monthly": 24, "yearly": "unlimited"}
 spans = {"last": "1d", "hourly": "2d", "daily": "30d", "weekly": "8w", "monthly": "1y6m", "yearly": "10y"}
 policy = {
-    "keep": grains, "within": spans, "tags": ["keep"], "floor": "14d", "trash": "14d", "silence": "36h", "snapshots_a_day": 200, "snapshots_limit": 2000,
+    "keep": grains, "within": spans, "tags": ["keep"], "floor": "14d", "trash": "14d", "silence": "36h", "snapshots_a_day": 200, "snapshots_limit": 2000, "bytes_a_day": 1 << 40,
     "grace": "180d", "wait": "7d", "tenant_key": signer.verify_key.encode().hex(),
 }  # fmt: skip
 ok("owner", "PUT", T + "/policy", {"tenant": made}, body=policy)

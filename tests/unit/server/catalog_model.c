@@ -30,6 +30,10 @@ struct received {
     uint8_t machine[16];
     int64_t ns;
 };
+struct uploaded {
+    uint8_t machine[16];
+    uint64_t bytes;
+};
 struct policy {
     uint8_t id[16];
     const char *text;
@@ -61,6 +65,7 @@ struct model {
     TABLE(quota, quotas);
     TABLE(month, months);
     TABLE(received, received);
+    TABLE(uploaded, uploads);
     uint64_t entries;
 };
 
@@ -105,6 +110,7 @@ FIND(witness, witnesses, id, witness_of)
 FIND(policy, policies, id, policy_of)
 FIND(quota, quotas, id, quota_of)
 FIND(month, months, tenant, month_of)
+FIND(uploaded, uploads, machine, uploaded_of)
 
 static bool open_tenant(struct model *m, const uint8_t *id)
 {
@@ -408,6 +414,18 @@ static bool usage(struct model *m, const struct event *ev)
     return true;
 }
 
+static bool upload(struct model *m, const struct event *ev)
+{
+    struct uploaded *u = uploaded_of(m, ev->id);
+    if (!vault_of(m, ev->vault) || !identity_of(m, ev->id))
+        return false;
+    if (!u)
+        u = &m->uploads[m->uploads_count++];
+    memcpy(u->machine, ev->id, 16);
+    u->bytes = u->bytes + ev->bytes > INT64_MAX ? INT64_MAX : u->bytes + ev->bytes;
+    return true;
+}
+
 static struct quota *quota_new(struct model *m, const uint8_t *id)
 {
     struct quota *q = quota_of(m, id);
@@ -612,6 +630,7 @@ static bool take(struct model *m, const struct event *ev)
     case EVENT_QUOTA_SET: return quota_set(m, ev);
     case EVENT_QUOTA_ENFORCE: return quota_enforce(m, ev);
     case EVENT_QUOTA_RELAX: return quota_relax(m, ev);
+    case EVENT_UPLOAD: return upload(m, ev);
     default: return true;
     }
 }
@@ -713,6 +732,16 @@ static void ask_months(struct model *m, const uint8_t *tenant, struct buf *out)
     print_month(out, &next);
 }
 
+/* All was on the first day. */
+static void ask_uploaded(struct model *m, const uint8_t *machine, struct buf *out)
+{
+    const struct uploaded *u = uploaded_of(m, machine);
+    uint64_t bytes = u ? u->bytes : 0;
+    print_uploaded(out, &(struct catalog_uploaded){bytes, 0, 0});
+    print_uploaded(out, &(struct catalog_uploaded){0, most(bytes), 0});
+    print_uploaded(out, &(struct catalog_uploaded){0, 0, 0});
+}
+
 static void ask_roles(struct model *m, const uint8_t *id, const uint8_t *tenant, struct buf *out)
 {
     unsigned installation = 0, of_tenant = 0;
@@ -784,6 +813,7 @@ static void ask(void *who, const struct question *q, struct buf *out)
     case ASK_QUOTA: if (quota_of(m, q->a)) print_quota(out, &quota_of(m, q->a)->q); break;
     case ASK_MONTHS: ask_months(m, q->a, out); break;
     case ASK_EARLIER: ask_earlier(m, q, out); break;
+    case ASK_UPLOADED: ask_uploaded(m, q->a, out); break;
     case ASK_LIST: list(m, q->listed, out); break;
     }
 }

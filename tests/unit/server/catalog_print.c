@@ -149,6 +149,12 @@ void print_month(struct buf *out, const struct catalog_month *m)
     put(out, " month\n");
 }
 
+void print_uploaded(struct buf *out, const struct catalog_uploaded *u)
+{
+    NUMBERS((int64_t)u->bytes, (int64_t)u->before, u->first);
+    put(out, " uploaded\n");
+}
+
 void print_time(struct buf *out, int64_t ns)
 {
     NUMBERS(ns);
@@ -217,6 +223,7 @@ void ask_all(ask_one *ask, void *who, int64_t now, struct buf *out)
         about_one(&s, n, VAULT, (struct question){.what = ASK_QUOTA});
         about_one(&s, n, TENANT, (struct question){.what = ASK_MONTHS});
         about_one(&s, n, PEOPLE, (struct question){.what = ASK_EARLIER, .now = now});
+        about_one(&s, n, PEOPLE, (struct question){.what = ASK_UPLOADED});
         uint8_t tenant[16];
         world_id(TENANT, n, tenant);
         one(&s, &(struct question){.what = ASK_LIST, .listed = tenant});
@@ -283,6 +290,16 @@ static void ask_months(struct catalog *c, const uint8_t *tenant, struct buf *out
     print_month(out, &m[1]);
 }
 
+static void ask_uploaded(struct catalog *c, const uint8_t *machine, struct buf *out)
+{
+    static const int64_t days[] = {0, 30, 31};
+    for (size_t i = 0; i < 3; i++) {
+        struct catalog_uploaded u;
+        assert_return_code(catalog_uploaded(c, machine, days[i], &u, NULL), 0);
+        print_uploaded(out, &u);
+    }
+}
+
 static void ask_alarm(struct catalog *c, const struct question *q, struct buf *out)
 {
     static struct catalog_alarm a;
@@ -345,6 +362,7 @@ static void ask(void *who, const struct question *q, struct buf *out)
     case ASK_QUOTA: if (got(catalog_quota(c, q->a, &u->quota, &e), &e)) print_quota(out, &u->quota); break;
     case ASK_MONTHS: ask_months(c, q->a, out); break;
     case ASK_EARLIER: if (got(catalog_earlier_snapshot(c, q->a, q->now, 2, &u->time, &e), &e)) print_time(out, u->time); break;
+    case ASK_UPLOADED: ask_uploaded(c, q->a, out); break;
     case ASK_LIST: list(c, q->listed, out); break;
     }
     mem_free(u);

@@ -9,7 +9,7 @@ struct question {
     enum {
         ASK_TENANT, ASK_NAMED, ASK_IDENTITY, ASK_ROLES, ASK_CERTIFICATE, ASK_TOKEN, ASK_VAULT, ASK_WRITER,
         ASK_VAULT_OF, ASK_GRANT, ASK_POLICY, ASK_WITNESS, ASK_REQUEST, ASK_LIST, ASK_ALARM, ASK_STANDING, ASK_HELD,
-        ASK_QUOTA, ASK_MONTHS, ASK_EARLIER
+        ASK_QUOTA, ASK_MONTHS, ASK_EARLIER, ASK_UPLOADED
     } what;
     uint8_t a[16], b[16];
     const char *name;
@@ -31,6 +31,7 @@ void print_alarm(struct buf *out, const struct catalog_alarm *a);
 void print_held(struct buf *out, const struct catalog_held *h);
 void print_quota(struct buf *out, const struct catalog_quota *q);
 void print_month(struct buf *out, const struct catalog_month *m);
+void print_uploaded(struct buf *out, const struct catalog_uploaded *u);
 void print_time(struct buf *out, int64_t ns);
 /* What ASK_STANDING asks about: the name, the tenant `a`, and nobody else. */
 struct event question_cause(const struct question *q);
