@@ -339,8 +339,8 @@ static int play_noise(struct play *p, struct noise *n, struct party *thief, stru
         return rc ? rc : err_give(e, &n->error);
     (void)play_claim(p, v->count == 2, "the neighbour's backups did not end");
     (void)play_claim(p, n->packs >= 10, "the play itself: only %u packs of noise", n->packs);
-    play_tell(p, "%u MiB and %u snapshots of noise (%u refused) while a neighbour backed up: both its backups were saved", n->packs,
-              n->snapshots, n->refused);
+    play_tell(p, "%u MiB and %u snapshots of noise (%u refused) while a neighbour backed up: both its backups were saved%s", n->packs,
+              n->snapshots, n->refused, p->world->own ? ", and an alarm told of it" : "");
     if (p->world->own)
         return look_for_alarm(n, thief, e);
     play_gap(p, "whether an alarm told of it is for those to see who look after that server");

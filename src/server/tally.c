@@ -106,7 +106,8 @@ static int record(struct server *s, const struct tally *t, struct err *e)
                        .bytes = t->bytes,
                        .count = t->count,
                        .text = t->kind == EVENT_REFUSAL ? t->text : NULL};
-    memcpy(ev.by, t->id, EVENT_ID_BYTES);
+    if (t->kind != EVENT_UPLOAD) /* the keeper counted, later: not when somebody was last seen */
+        memcpy(ev.by, t->id, EVENT_ID_BYTES);
     memcpy(ev.id, t->id, EVENT_ID_BYTES);
     memcpy(ev.vault, t->vault, UID_BYTES);
     memcpy(ev.grant, t->grant, EVENT_ID_BYTES);
