@@ -17,7 +17,7 @@ static const char *ask(const char *said, const char *at, char message[256])
 {
     struct err e = ERR_INIT;
     const char *code = wire_protocol_problem(said, at, &e);
-    (void)snprintf(message, 256, "%s", e.msg);
+    (void)snprintf(message, 256, "%.255s", e.msg);
     if (!code) {
         assert_int_equal(e.cls, ERR_UNSET);
         return "";
