@@ -187,6 +187,16 @@ static int rewrite_one(void *arg, uint64_t index, const uint8_t *entry, size_t l
     return r->how == REORDER && index == r->at + 1 ? tlog_append(r->to, r->held.data, r->held.len, &at, e) : 0;
 }
 
+/* What is changed is a backup's entry: without one of its enrolment the machine would be refused before it could look at the log. */
+static int find_backup(void *arg, uint64_t index, const uint8_t *entry, size_t len, struct err *e)
+{
+    static const char begins[] = "\"kind\":\"session.begin\"";
+    struct rewriting *r = arg;
+    (void)e;
+    r->at = index;
+    return memmem(entry, len, begins, sizeof begins - 1) != NULL; /* the first one ends the search */
+}
+
 static int read_seed(const char *root, struct sign_key *out, struct err *e)
 {
     CLEANUP(buf_done) struct buf seed = {0};
@@ -210,7 +220,10 @@ static int rewrite_log(const char *from, const char *to, const struct note_key *
     if (tlog_open_reader(from, log, &old, e))
         return -1;
     r.size = tlog_size(old);
-    r.at = r.size / 2;
+    if (tlog_scan(old, 0, r.size, find_backup, &r, e) < 0) {
+        tlog_close(old);
+        return -1;
+    }
     int rc = how == RESIGN ? (sign_key_new(&key), 0) : read_seed(root, &key, e);
     if (!rc)
         rc = tlog_create(to, log->name, &key, e) || tlog_open(to, log->name, &key, &r.to, e) ||

@@ -121,6 +121,15 @@ static void forget_identity(struct watching *w, const struct catalog_identity *i
     }
 }
 
+/* A crash may have come between the log's two entries; whoever knows of it already hears nothing. */
+static void recall_revocation(struct watching *w, const struct catalog_identity *i)
+{
+    const struct alarm_cause c = {.name = ALARM_REVOKED, .tenant = i->tenant, .id = i->id};
+    if (w->now_ns - i->revoked_ns < DAY_NS)
+        alarm_raise(w->s, &c, ALARM_ONCE, "%s %s was revoked; the log says by whom",
+                    i->type == IDENTITY_MACHINE ? "machine" : "person", i->name);
+}
+
 static bool tenant_is_open(struct server *s, const uint8_t *tenant)
 {
     struct catalog_tenant t;
@@ -137,6 +146,8 @@ static int watch_identity(void *arg, const struct catalog_identity *i, struct er
     bool left = !tenant_is_open(w->s, i->tenant);
     if (i->revoked_ns || left) {
         forget_identity(w, i, left);
+        if (!left)
+            recall_revocation(w, i);
         return 0;
     }
     watch_use(w, i);

@@ -129,4 +129,16 @@ for what in "{\"type\":\"machine\",\"tenant\":\"$TENANT\",\"restore\":true}" '{"
         expect_equal "$(curl --http2 -sSk --cert "$T/certificate" --key "$T/mine.key" "$URL/v1/self" | jq -r .id)" "$(jq -r .id "$T/whole")"
     done
 done
+
+step 'a revocation whose alarm a crash took is told all the same'
+revoked() { as_owner GET '/v1/alarms?open=1' | jq -c '[.alarms[] | select(.name == "revoked") | .text]'; }
+gone=$(jq -r .id "$T/whole") # web, enrolled again
+first=$(as_owner GET '/v1/log/entries?from=0&count=1' | jq .size)
+expect_equal "$(as_owner POST "/v1/identities/$gone/revoke" '{"reason":"stolen"}')" '{}'
+expect_equal "$(revoked)" '["machine web was revoked by chief, and is not backed up any more: stolen"]'
+cut_at $((first + 1))
+expect_equal "$(kinds "$first")" identity.revoke
+rounds=$(as_owner POST /v1/upkeep | jq .rounds)
+until [ "$(as_owner GET /v1/upkeep | jq .rounds)" -gt "$rounds" ]; do kill -0 "$SERVER_PID" || fail 'abrid ended'; done
+expect_equal "$(revoked)" '["machine web was revoked; the log says by whom"]'
 server_stop
