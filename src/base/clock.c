@@ -125,11 +125,23 @@ void clock_format_utc(int64_t ns, char out[CLOCK_TEXT_BYTES])
     (void)snprintf(out + n, CLOCK_TEXT_BYTES - n, ".%09ldZ", (long)(ns - s * NS_PER_S));
 }
 
+/* ".123": adds to *fraction, divides *span; what follows it. */
+static const char *parse_fraction(const char *p, int64_t *fraction, int64_t *span)
+{
+    if (*p != '.' || p[1] < '0' || p[1] > '9')
+        return p;
+    for (p++; *p >= '0' && *p <= '9' && *span > 1; p++) {
+        *span /= 10;
+        *fraction += (*p - '0') * *span;
+    }
+    return p;
+}
+
 bool clock_parse(const char *text, int64_t *ns_out)
 {
     struct tm tm = {.tm_isdst = -1};
     int used = 0;
-    int64_t span = 24 * 3600 * NS_PER_S;
+    int64_t span = 24 * 3600 * NS_PER_S, fraction = 0;
     if (sscanf(text, "%4d-%2d-%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &used) != 3)
         return false;
     const char *rest = text + used;
@@ -143,6 +155,7 @@ bool clock_parse(const char *text, int64_t *ns_out)
                 return false;
             rest += used;
             span = NS_PER_S;
+            rest = parse_fraction(rest, &fraction, &span);
         }
     }
     bool utc = *rest == 'Z';
@@ -154,7 +167,7 @@ bool clock_parse(const char *text, int64_t *ns_out)
     time_t s = utc ? timegm(&tm) : mktime(&tm);
     int64_t ns;
     if (__builtin_mul_overflow((int64_t)s, NS_PER_S, &ns) ||
-        __builtin_add_overflow(ns, span - 1, &ns))
+        __builtin_add_overflow(ns, fraction + span - 1, &ns))
         ns = s < 0 ? INT64_MIN : INT64_MAX; /* before 1678 or after 2261 */
     *ns_out = ns;
     return true;

@@ -39,7 +39,7 @@ struct clock_shift clock_get_shift(void);
 void clock_format(int64_t ns, char out[CLOCK_TEXT_BYTES]);
 /* "2026-11-21T21:26:16.123456789Z" (nanoseconds), for machines. */
 void clock_format_utc(int64_t ns, char out[CLOCK_TEXT_BYTES]);
-/* Reads "2026-11-21", "2026-11-21 21:26" or with seconds, ' ' or 'T' between,
+/* Reads "2026-11-21", "2026-11-21 21:26", with seconds or a fraction of them, ' ' or 'T' between,
  * as local time, or UTC with a final 'Z'. *ns_out is the last nanosecond that
  * the text includes, so that "the newest at or before" means what it says. */
 bool clock_parse(const char *text, int64_t *ns_out);

@@ -45,5 +45,6 @@ extern const struct command cmd_admin_invite, cmd_admin_cancel_token, cmd_admin_
     cmd_admin_grant, cmd_admin_end_grant;
 extern const struct command cmd_admin_policy, cmd_admin_request, cmd_admin_approve, cmd_admin_sign, cmd_admin_cancel,
     cmd_admin_tenant_key, cmd_admin_upkeep;
+extern const struct command cmd_admin_snapshots, cmd_admin_lock, cmd_admin_hold, cmd_admin_tag, cmd_admin_undelete;
 
 #endif

@@ -135,6 +135,7 @@ static const struct command *const verbs[] = {
     &cmd_admin_tenants,     &cmd_admin_add_tenant, &cmd_admin_close_tenant, &cmd_admin_quota,     &cmd_admin_usage,
     &cmd_admin_machines,    &cmd_admin_people,     &cmd_admin_invite,       &cmd_admin_tokens,    &cmd_admin_cancel_token,
     &cmd_admin_revoke,      &cmd_admin_give_role,  &cmd_admin_take_role,    &cmd_admin_vaults,    &cmd_admin_grants,
+    &cmd_admin_snapshots,   &cmd_admin_lock,       &cmd_admin_hold,         &cmd_admin_tag,       &cmd_admin_undelete,
     &cmd_admin_grant,       &cmd_admin_end_grant,  &cmd_admin_policy,       &cmd_admin_requests,  &cmd_admin_request,
     &cmd_admin_approve,     &cmd_admin_tenant_key, &cmd_admin_sign,         &cmd_admin_cancel,
     &cmd_admin_alarms,      &cmd_admin_close_alarm,

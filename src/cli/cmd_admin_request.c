@@ -36,7 +36,7 @@ static int sequences(const struct words *w, json_t **out, struct err *e)
         uint64_t n;
         if (!amount_parse_number(w->items[i], &n) || n == 0 || n > INT64_MAX) {
             json_decref(list);
-            return err_set(e, ERR_USAGE, "'%.60s' is no number of a snapshot: they are in the log, and in `abri snapshots --json` as sequence", w->items[i]);
+            return err_set(e, ERR_USAGE, "'%.60s' is no number of a snapshot: `abri admin snapshots` lists them", w->items[i]);
         }
         (void)json_array_append_new(list, json_integer((json_int_t)n));
     }
@@ -52,13 +52,13 @@ static int run_request(struct cli *c, const void *args, const struct words *w, s
     char vault[ADMIN_ID_BYTES] = "";
     if (command_expect_words(&cmd_admin_request, w, 1, SIZE_MAX, e))
         return -1;
-    bool forget = strcmp(w->items[0], "forget") == 0;
-    if (!forget && strcmp(w->items[0], "clock") != 0)
-        return err_set(e, ERR_USAGE, "'%.60s' is neither \"forget\" nor \"clock\"; for a policy that keeps less there is `abri admin policy --ask`",
+    bool some = strcmp(w->items[0], "forget") == 0 || strcmp(w->items[0], "release") == 0;
+    if (!some && strcmp(w->items[0], "clock") != 0)
+        return err_set(e, ERR_USAGE, "'%.60s' is neither \"forget\", \"release\" nor \"clock\"; for a policy that keeps less there is `abri admin policy --ask`",
                        w->items[0]);
-    if (forget ? w->count < 3 : w->count > 2)
-        return err_set(e, ERR_USAGE, forget ? "which snapshots? Their numbers" : "a clock has no snapshots");
-    if (forget ? sequences(w, &parameters, e) : (parameters = json_object(), 0))
+    if (some ? w->count < 3 : w->count > 2)
+        return err_set(e, ERR_USAGE, some ? "which snapshots? Their numbers" : "a clock has no snapshots");
+    if (some ? sequences(w, &parameters, e) : (parameters = json_object(), 0))
         return -1;
     if (admin_connect(c, &r, e)) {
         json_decref(parameters);
@@ -81,8 +81,8 @@ static int run_request(struct cli *c, const void *args, const struct words *w, s
 const struct command cmd_admin_request = {
     .name = "admin request",
     .summary = "ask for an early deletion, or that a clock is right",
-    .operands = "forget VAULT NUMBER… | clock [VAULT]",
-    .description = "Asks for what nobody can do alone. `forget`: snapshots go to the trash before their rules say so, but never below the floor, a lock or a hold. `clock`: the "
+    .operands = "forget VAULT NUMBER… | release VAULT NUMBER… | clock [VAULT]",
+    .description = "Asks for what nobody can do alone. `forget`: snapshots go to the trash before their rules say so, but never below the floor, a lock or a hold. `release`: what is held is so no longer. `clock`: the "
                    "server's clock is right now, so that what was frozen goes on; of one vault alone if it is named. Somebody with another role must agree; a deletion waits besides, by the clock and by ticks.",
     .examples = {{"abri admin request forget web1 12 13", "two snapshots, by their numbers"},
                  {"abri admin request clock --role owner", "after the server's clock was set"}},

@@ -52,7 +52,7 @@ int far_lease_take(struct store *s, const char *name, struct store_lease **out, 
     const char *session = name + sizeof SESSION_PREFIX - 1;
     if (strncmp(name, SESSION_PREFIX, sizeof SESSION_PREFIX - 1) != 0 ||
         strlen(session) != 2 * (size_t)UID_BYTES)
-        return err_set(e, ERR_REFUSED, "that is the server's work: it cannot be done from here");
+        return err_set(e, ERR_REFUSED, "that is the server's work: those who look after it have `abri admin` for it");
     struct far_lease *l = mem_zalloc(sizeof *l);
     if (!l)
         return err_no_memory(e, "a session");

@@ -67,6 +67,13 @@ API_HANDLER(api_vault_adopt);
 API_HANDLER(api_writer_add);
 API_HANDLER(api_writer_past);
 
+/* api_snapshots.c */
+API_HANDLER(api_snapshots);
+API_HANDLER(api_snapshots_lock);
+API_HANDLER(api_snapshots_hold);
+API_HANDLER(api_snapshots_tag);
+API_HANDLER(api_snapshots_undelete);
+
 /* api_objects.c */
 API_HANDLER(api_object);
 API_HANDLER(api_object_list);

@@ -58,7 +58,7 @@ enum event_kind {
     EVENT_FORGET,            /* vault, snapshot, sequence, until: end of its trash window, text: the rule or request */
     EVENT_UNDELETE,          /* vault, snapshot, sequence */
     EVENT_FREE,              /* vault, snapshot, sequence */
-    EVENT_PROTECT,           /* vault, snapshot, sequence, name: "lock", "hold" or "release", until, text */
+    EVENT_PROTECT,           /* vault, snapshot, sequence, name: "lock", "hold", "tag" or "release", until, text: why, or the tag */
     EVENT_CLOCK,             /* name: "suspect" or "confirmed", text */
     EVENT_SCRUB,             /* vault, count: packs read, bytes, text: damage, or "" */
     EVENT_ALARM,             /* name: which, tenant, vault, id, request: whom it is about, text. Open from then on */

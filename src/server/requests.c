@@ -124,14 +124,14 @@ int request_check(struct server *s, const struct catalog_request *r, struct err 
     (void)s;
     if (strcmp(r->kind, REQUEST_POLICY) == 0)
         rc = check_policy(o, &policy, NULL, e);
-    else if (strcmp(r->kind, REQUEST_FORGET) == 0)
+    else if (strcmp(r->kind, REQUEST_FORGET) == 0 || strcmp(r->kind, REQUEST_RELEASE) == 0)
         rc = of_vault ? check_sequences(o, e) : err_set(e, ERR_USAGE, "of which vault?");
     else if (strcmp(r->kind, REQUEST_CLOCK) == 0)
         rc = of_vault || bytes_are_zero(r->tenant, EVENT_ID_BYTES)
                  ? 0
                  : err_set(e, ERR_USAGE, "the clock is the server's: name a vault, or nothing for all of it");
     else
-        rc = err_set(e, ERR_USAGE, "a request is for \"policy\", \"forget\" or \"clock\"");
+        rc = err_set(e, ERR_USAGE, "a request is for \"policy\", \"forget\", \"release\" or \"clock\"");
     json_decref(o);
     return rc;
 }
@@ -175,6 +175,8 @@ static int execute(struct server *s, const struct catalog_request *r, char *what
     else if (strcmp(r->kind, REQUEST_CLOCK) == 0)
         rc = bytes_are_zero(r->vault, UID_BYTES) ? upkeep_confirm_clocks(s, what, cap, e)
                                                  : upkeep_confirm_clock(s, r->vault, e);
+    else if (strcmp(r->kind, REQUEST_RELEASE) == 0)
+        rc = upkeep_release_named(s, r->vault, is_named, o, what, cap, e);
     else
         rc = upkeep_forget_named(s, r->vault, is_named, o, what, cap, e);
     json_decref(o);

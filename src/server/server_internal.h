@@ -72,6 +72,9 @@ void vaults_done(struct vaults *v);
 MUST_CHECK int vaults_take(struct server *s, const uint8_t id[UID_BYTES], struct vault_entry **out,
                            struct err *e);
 void vaults_give(struct server *s, struct vault_entry *v); /* NULL is fine */
+/* Opens it once more, for whatever takes long; both are set as far as it came. ERR_NO_VAULT. */
+MUST_CHECK int vaults_open_apart(struct server *s, const uint8_t id[UID_BYTES], struct store **store,
+                                 struct vault **vault, struct err *e);
 /* Its packs were counted anew; nothing happens if it is not open. */
 void vaults_measured(struct vaults *v, const uint8_t id[UID_BYTES], uint64_t stored);
 

@@ -34,6 +34,10 @@ MUST_CHECK int upkeep_confirm_clock(struct server *s, const uint8_t vault[UID_BY
 /* In every vault, and then of the server; `what` says in how many. */
 MUST_CHECK int upkeep_confirm_clocks(struct server *s, char *what, size_t cap, struct err *e);
 /* Snapshots that `named` says yes to go to the trash; the floor, locks and holds hold. `what` says how many. */
+/* What is held is so no longer; `what` says how many. */
+MUST_CHECK int upkeep_release_named(struct server *s, const uint8_t vault[UID_BYTES],
+                                    bool (*named)(const json_t *o, uint64_t sequence), const json_t *o,
+                                    char *what, size_t cap, struct err *e);
 MUST_CHECK int upkeep_forget_named(struct server *s, const uint8_t vault[UID_BYTES],
                                    bool (*named)(const json_t *o, uint64_t sequence), const json_t *o,
                                    char *what, size_t cap, struct err *e);

@@ -55,10 +55,7 @@ int upkeep_policy(struct server *s, const struct catalog_vault *v, struct retent
 
 static int open_vault(struct tending *t, struct err *e)
 {
-    char path[SERVER_PATH_MAX], hex[2 * UID_BYTES + 1];
-    hex_encode(t->about->vault, UID_BYTES, hex);
-    installation_path(&t->s->installation, path, "vaults/%s", hex);
-    return store_dir_open(path, &t->store, e) || vault_open(t->store, &t->v, e) ? -1 : 0;
+    return vaults_open_apart(t->s, t->about->vault, &t->store, &t->v, e);
 }
 
 static struct alarm_cause alarm_of(const struct tending *t, const char *name)
@@ -297,6 +294,31 @@ static void count_refused(void *arg, const struct snapshot *s, const char *why)
 {
     char *what = arg;
     (void)snprintf(what, 400, "snapshot %llu stays: %.300s", (unsigned long long)s->seq, why);
+}
+
+int upkeep_release_named(struct server *s, const uint8_t vault[UID_BYTES],
+                         bool (*named)(const json_t *o, uint64_t sequence), const json_t *o, char *what, size_t cap,
+                         struct err *e)
+{
+    CLEANUP(tending_done) struct tending t = {0};
+    struct catalog_vault about;
+    struct snapshot_list l = {0};
+    size_t n = 0;
+    if (begin(&t, s, &about, vault, e) || vault_snapshots(t.v, &l, NULL, NULL, e))
+        return -1;
+    int rc = 0;
+    for (size_t i = 0; !rc && i < l.count; i++) {
+        struct event ev = {.kind = EVENT_PROTECT, .name = "release", .sequence = l.items[i].seq, .text = "a request"};
+        if (!l.items[i].held || !named(o, l.items[i].seq))
+            continue;
+        memcpy(ev.vault, vault, UID_BYTES);
+        memcpy(ev.snapshot, l.items[i].id, ID_BYTES);
+        rc = server_record(s, &ev, NULL, e) || vault_release(t.v, &l.items[i], e) ? -1 : 0;
+        n += !rc;
+    }
+    (void)snprintf(what, cap, "%zu snapshots are held no longer", n);
+    snapshot_list_done(&l);
+    return rc;
 }
 
 int upkeep_forget_named(struct server *s, const uint8_t vault[UID_BYTES],

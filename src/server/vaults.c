@@ -61,20 +61,28 @@ static struct vault_entry *take_oldest(struct vaults *v)
     return n;
 }
 
-static int open_entry(struct server *s, const uint8_t *id, struct vault_entry **out, struct err *e)
+int vaults_open_apart(struct server *s, const uint8_t id[UID_BYTES], struct store **store, struct vault **vault,
+                      struct err *e)
 {
     char path[SERVER_PATH_MAX], hex[2 * UID_BYTES + 1];
+    hex_encode(id, UID_BYTES, hex);
+    installation_path(&s->installation, path, "vaults/%s", hex);
+    if (store_dir_open(path, store, e) || vault_open(*store, vault, e))
+        return e && e->cls == ERR_NOT_FOUND ? err_reclass(e, ERR_NO_VAULT) : -1;
+    return 0;
+}
+
+static int open_entry(struct server *s, const uint8_t *id, struct vault_entry **out, struct err *e)
+{
     struct vault_entry *n = mem_zalloc(sizeof *n);
     if (!n)
         return err_no_memory(e, "a vault");
-    hex_encode(id, UID_BYTES, hex);
-    installation_path(&s->installation, path, "vaults/%s", hex);
     memcpy(n->id, id, UID_BYTES);
     atomic_store(&n->stored, UINT64_MAX);
     (void)pthread_mutex_init(&n->lock, NULL);
-    if (store_dir_open(path, &n->store, e) || vault_open(n->store, &n->vault, e)) {
+    if (vaults_open_apart(s, id, &n->store, &n->vault, e)) {
         entry_free(n);
-        return e && e->cls == ERR_NOT_FOUND ? err_reclass(e, ERR_NO_VAULT) : -1;
+        return -1;
     }
     snapshots_recall(s, id, n->store, n->vault);
     *out = n;

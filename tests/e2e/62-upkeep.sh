@@ -3,32 +3,14 @@
 # What a server does with vaults by itself: policies that can only keep more, floors, floods of
 # snapshots, false clocks, damage.
 . "$(dirname "$0")/lib.sh"
-CLOCK=${4:?usage: $0 <abri> <race.so> <maketree> <falseclock.so>}
-
-# Both programs see another time, and nothing else does.
-mkdir "$T/bin"
-for program in abri abrid; do
-    printf '#!/bin/sh\nexec env LD_PRELOAD="%s" ASAN_OPTIONS="verify_asan_link_order=0" "%s" "$@"\n' "$CLOCK" "$(realpath "$(dirname "$ABRI")")/$program" >"$T/bin/$program"
-    chmod +x "$T/bin/$program"
-done
-ABRI="$T/bin/abri"
-. "$(dirname "$0")/server.sh"
+. "$(dirname "$0")/clocks.sh"
 
 S="$T/src"
 mkdir -p "$S"
-# on_day N: from now on, that many days have passed, for the server, which ran, and for everybody.
-export ABRI_TEST_PASSED_FILE="$T/passed"
-on_day() { echo $(($1 * 86400)) >"$T/passed"; }
-on_day 0
 backup() {
     echo "$1" >"$S/file"
     expect_status 0 as web backup "$S"
 }
-upkeep() {
-    rounds=$(call POST /v1/upkeep | jq .rounds)
-    until [ "$(call GET /v1/upkeep | jq .rounds)" -gt "$rounds" ]; do :; done
-}
-entries() { call GET '/v1/log/entries?from=0&count=1000' | jq "[.entries[].event | select(.kind == \"$1\")] | length"; }
 count() { as web --json snapshots | jq -s '[.[] | select(.message_type == "snapshot")] | length'; }
 
 step 'a policy may only keep more'
@@ -94,7 +76,7 @@ esac
 
 step 'a clock that jumped frees nothing'
 server_stop
-export ABRI_TEST_MOVED=7200
+moved 7200
 server_start
 freed=$(entries free) forgotten=$(entries forget)
 backup after
@@ -104,7 +86,7 @@ expect_equal "$(entries forget)" "$forgotten"
 call GET '/v1/log/entries?from=0&count=1000' | jq -e '[.entries[].event | select(.kind == "alarm" and .name == "clock")] | length > 0' >/dev/null ||
     fail 'no alarm about the clock'
 server_stop
-unset ABRI_TEST_MOVED
+moved 0
 server_start
 
 step 'damage is found, mended, and named'

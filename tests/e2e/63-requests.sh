@@ -3,38 +3,8 @@
 # Early deletion on a server takes two people with different roles, a waiting time that no clock can
 # shorten, and the tenant's signature where the tenant asks for it.
 . "$(dirname "$0")/lib.sh"
-CLOCK=${4:?usage: $0 <abri> <race.so> <maketree> <falseclock.so>}
-export ABRI_TEST_PASSED_FILE="$T/passed"
-echo 0 >"$T/passed"
-mkdir "$T/bin"
-for program in abri abrid; do
-    printf '#!/bin/sh\nexec env LD_PRELOAD="%s" ASAN_OPTIONS="verify_asan_link_order=0" "%s" "$@"\n' "$CLOCK" "$(realpath "$(dirname "$ABRI")")/$program" >"$T/bin/$program"
-    chmod +x "$T/bin/$program"
-done
-ABRI="$T/bin/abri"
-. "$(dirname "$0")/server.sh"
+. "$(dirname "$0")/clocks.sh"
 
-passed() { echo $(($1 * 86400)) >"$T/passed"; }
-# person NAME ROLE [tenant]: enrols $T/NAME.
-person() {
-    of=${3:+,\"tenant\":\"$3\"}
-    expect_status 0 call POST /v1/tokens "{\"type\":\"person\",\"role\":\"$2\"$of}"
-    expect_status 0 env ABRI_CONFIG_DIR="$T/$1" "$ABRI" enrol "$URL" "$(jq -r .token "$T/out")" --name "$1"
-}
-by() {
-    who=$1
-    shift
-    ABRI_CONFIG_DIR="$T/$who" "$ABRI" --vault "$URL" admin call "$@"
-}
-ask() { # NAME ROLE KIND PARAMETERS SUBJECT
-    expect_status 0 by "$1" POST /v1/requests "{\"role\":\"$2\",\"kind\":\"$3\",\"parameters\":$4,$5}"
-    request=$(jq -r .request "$T/out")
-}
-state() { call GET /v1/requests | jq -r ".requests[] | select(.request == \"$request\") | .state"; }
-upkeep() {
-    rounds=$(call POST /v1/upkeep | jq .rounds)
-    until [ "$(call GET /v1/upkeep | jq .rounds)" -gt "$rounds" ]; do :; done
-}
 policy() { call GET "/v1/tenants/$TENANT/policy" | jq -r ".policy.$1"; }
 S="$T/src"
 mkdir -p "$S"
@@ -55,40 +25,40 @@ expect_equal "$(state)" alone
 expect_status 13 by op POST "/v1/requests/$request/approve" '{"role":"operator"}'
 expect_status 13 by op2 POST "/v1/requests/$request/approve" '{"role":"operator"}'
 expect_status 13 by officer POST "/v1/requests/$request/approve" '{"role":"owner"}'
-passed 8
+on_day 8
 upkeep
 expect_equal "$(state)" alone
 expect_equal "$(policy keep.daily)" 30
 
 step 'operator and tenant, without an owner or officer, are not enough either'
-expect_status 0 by admin POST "/v1/requests/$request/approve" '{"role":"tenant-admin"}'
+approve admin tenant-admin
 upkeep
 expect_equal "$(state)" alone
-expect_status 0 by officer POST "/v1/requests/$request/approve" '{"role":"security-officer"}'
+approve officer security-officer
 upkeep
 expect_equal "$(state)" over
 expect_equal "$(policy keep.daily)" 3
 
 step 'the time must pass, and nobody can set it forward'
 ask officer security-officer policy '{"policy":{"keep":{"daily":2},"floor":"14d","trash":"1d"}}' "\"tenant\":\"$TENANT\""
-expect_status 0 by op POST "/v1/requests/$request/approve" '{"role":"operator"}'
+approve op operator
 upkeep
 expect_equal "$(state)" waiting
 server_stop
-passed 16 # while it did not run, by whatever clock
+on_day 16 # while it did not run, by whatever clock
 server_start
 upkeep
 expect_equal "$(state)" waiting 'time in which the server did not run does not count'
-passed 24
+on_day 24
 upkeep
 expect_equal "$(state)" over
 expect_equal "$(policy keep.daily)" 2
 
 step 'anybody concerned can stop it'
 ask officer security-officer policy '{"policy":{"keep":{"daily":1},"floor":"14d","trash":"1d"}}' "\"tenant\":\"$TENANT\""
-expect_status 0 by op POST "/v1/requests/$request/approve" '{"role":"operator"}'
+approve op operator
 expect_status 0 by admin POST "/v1/requests/$request/cancel" '{"reason":"no"}'
-passed 32
+on_day 32
 upkeep
 expect_equal "$(policy keep.daily)" 2
 
@@ -101,8 +71,8 @@ PY
 expect_status 0 by admin PUT "/v1/tenants/$TENANT/policy" \
     "{\"keep\":{\"daily\":2},\"floor\":\"14d\",\"trash\":\"1d\",\"tenant_key\":\"$(cat "$T/keys")\"}"
 ask officer security-officer policy '{"policy":{"keep":{"daily":1},"floor":"14d","trash":"1d"}}' "\"tenant\":\"$TENANT\""
-expect_status 0 by op POST "/v1/requests/$request/approve" '{"role":"operator"}'
-passed 40
+approve op operator
+on_day 40
 upkeep
 expect_equal "$(state)" unsigned
 expect_status 13 by op POST "/v1/requests/$request/sign" "{\"signature\":\"$(head -c 64 /dev/zero | base64 -w 0)\"}"
@@ -132,8 +102,8 @@ expect_status 0 as web backup "$S"
 echo two >"$S/file"
 expect_status 0 as web backup "$S"
 ask officer security-officer forget '{"sequences":[1]}' "\"vault\":\"$(vault_of web)\""
-expect_status 0 by op POST "/v1/requests/$request/approve" '{"role":"operator"}'
-passed 48
+approve op operator
+on_day 48
 upkeep
 expect_equal "$(state)" over
 as web --json snapshots | jq -s -e '[.[] | select(.message_type == "snapshot")] | length == 2' >/dev/null || fail 'a snapshot below the floor went'

@@ -3,40 +3,8 @@
 # The clock of a server: time in which it did not run ends nothing; a clock that jumps, drifts or is false at the start
 # ends nothing either, in no vault, over restarts, until two people have confirmed it.
 . "$(dirname "$0")/lib.sh"
-CLOCK=${4:?usage: $0 <abri> <race.so> <maketree> <falseclock.so>}
-export ABRI_TEST_PASSED_FILE="$T/passed" ABRI_TEST_MOVED_FILE="$T/moved"
-echo 0 >"$T/passed"
-echo 0 >"$T/moved"
-mkdir "$T/bin"
-for program in abri abrid; do
-    printf '#!/bin/sh\nexec env LD_PRELOAD="%s" ASAN_OPTIONS="verify_asan_link_order=0" "%s" "$@"\n' "$CLOCK" "$(realpath "$(dirname "$ABRI")")/$program" >"$T/bin/$program"
-    chmod +x "$T/bin/$program"
-done
-ABRI="$T/bin/abri"
-. "$(dirname "$0")/server.sh"
+. "$(dirname "$0")/clocks.sh"
 
-# Whole files at once: the server may look at any time.
-on_day() { echo $(($1 * 86400)) >"$T/passed.new" && mv "$T/passed.new" "$T/passed"; }
-moved() { echo "$1" >"$T/moved.new" && mv "$T/moved.new" "$T/moved"; }
-person() { # NAME ROLE
-    expect_status 0 call POST /v1/tokens "{\"type\":\"person\",\"role\":\"$2\"}"
-    expect_status 0 env ABRI_CONFIG_DIR="$T/$1" "$ABRI" enrol "$URL" "$(jq -r .token "$T/out")" --name "$1"
-}
-by() {
-    who=$1
-    shift
-    ABRI_CONFIG_DIR="$T/$who" "$ABRI" --vault "$URL" admin call "$@"
-}
-upkeep() {
-    rounds=$(call POST /v1/upkeep | jq .rounds)
-    until [ "$(call GET /v1/upkeep | jq .rounds)" -gt "$rounds" ]; do :; done
-}
-trusted() { call GET /v1/upkeep | jq .clock.trusted; }
-entries() { # KIND [NAME]
-    call GET '/v1/log/entries?from=0&count=1000' |
-        jq "[.entries[].event | select(.kind == \"$1\" and (\"${2:-}\" == \"\" or .name == \"${2:-}\"))] | length"
-}
-state() { call GET /v1/requests | jq -r ".requests[] | select(.request == \"$request\") | .state"; }
 S="$T/src"
 mkdir -p "$S"
 backup() {
@@ -114,7 +82,7 @@ expect_status 13 by op2 POST "/v1/requests/$request/approve" '{"role":"operator"
 upkeep
 expect_equal "$(state)" alone
 expect_equal "$(trusted)" false
-expect_status 0 by officer POST "/v1/requests/$request/approve" '{"role":"security-officer"}'
+approve officer security-officer
 upkeep
 expect_equal "$(state)" over
 expect_equal "$(trusted)" true
@@ -138,7 +106,7 @@ expect_grep 'alarm: clock: .*in sum' "$T/server.err"
 confirm() {
     expect_status 0 env ABRI_CONFIG_DIR="$OWNER" "$ABRI" --vault "$URL" admin request clock --role owner
     request=$(sed -n 's/^asked for: request //p' "$T/out")
-    expect_status 0 by officer POST "/v1/requests/$request/approve" '{"role":"security-officer"}'
+    approve officer security-officer
     upkeep
     expect_equal "$(trusted)" true
 }

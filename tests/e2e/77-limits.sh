@@ -2,24 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Alarms, floods, quotas, rates, what is not used, and what an invoice needs: limits alarm, and end no protection.
 . "$(dirname "$0")/lib.sh"
-CLOCK=${4:?usage: $0 <abri> <race.so> <maketree> <falseclock.so>}
 command -v curl >/dev/null || skip 'needs curl'
 
-# Both programs see another time, and nothing else does.
-mkdir "$T/bin"
-for program in abri abrid; do
-    printf '#!/bin/sh\nexec env LD_PRELOAD="%s" ASAN_OPTIONS="verify_asan_link_order=0" "%s" "$@"\n' "$CLOCK" "$(realpath "$(dirname "$ABRI")")/$program" >"$T/bin/$program"
-    chmod +x "$T/bin/$program"
-done
-ABRI="$T/bin/abri"
-. "$(dirname "$0")/server.sh"
+. "$(dirname "$0")/clocks.sh"
 
 S="$T/src"
 mkdir -p "$S"
 # passed SECONDS: from now on, so much time has passed since the beginning, for the server and for everybody.
 # In steps in which the owner's certificate is renewed.
 DAY=86400
-export ABRI_TEST_PASSED_FILE="$T/passed"
 passed() {
     while :; do
         next=$((${PASSED:-0} + 20 * DAY))
@@ -33,16 +24,11 @@ passed() {
         upkeep # which also lets the clock be trusted
     done
 }
-upkeep() {
-    rounds=$(call POST /v1/upkeep | jq .rounds)
-    [ -n "$rounds" ] || fail 'no upkeep'
-    until now=$(call GET /v1/upkeep | jq .rounds) && [ "${now:-fail}" -gt "$rounds" ]; do [ -n "$now" ] || fail 'no upkeep'; done
-}
 backup() { # WHO TEXT
     echo "$2" >"$S/file"
     expect_status 0 as "$1" backup "$S"
 }
-entries() { call GET '/v1/log/entries?from=0&count=1000' | jq "[.entries[].event | select($1)] | length"; }
+entries_where() { call GET '/v1/log/entries?from=0&count=1000' | jq "[.entries[].event | select($1)] | length"; }
 # open_alarms NAME: how many
 open_alarms() { call GET '/v1/alarms?open=1' | jq "[.alarms[] | select(.name == \"$1\")] | length"; }
 alarm_of() { call GET '/v1/alarms?open=1' | jq -r "[.alarms[] | select(.name == \"$1\")][0].$2"; }
@@ -62,13 +48,13 @@ expect_equal "$(open_alarms silence)" 2 'two machines'
 curl -sS --unix-socket "$T/metrics" http://local/metrics >"$T/scrape"
 expect_grep '^abri_alarms{name="silence",tenant="Example"} 2$' "$T/scrape"
 /usr/bin/python3 "$(dirname "$0")/openmetrics.py" "$T/scrape" || fail 'not OpenMetrics'
-expect_equal "$(entries '.kind == "alarm" and .name == "silence"')" 2 'one entry each, however many rounds'
+expect_equal "$(entries_where '.kind == "alarm" and .name == "silence"')" 2 'one entry each, however many rounds'
 expect_equal "$(alarm_of silence tenant)" "$TENANT"
 expect_equal "$(as web admin call GET /v1/alarms | jq '[.alarms[].id] | unique | length')" 1 'a machine sees its own'
 expect_equal "$(as web admin call GET /v1/alarms | jq -r '.alarms[0].id')" "$(id_of web)"
 backup web 3
 expect_equal "$(open_alarms silence)" 1 'the cause is gone at once'
-expect_equal "$(entries '.kind == "alarm.close" and .by == null')" 1
+expect_equal "$(entries_where '.kind == "alarm.close" and .by == null')" 1
 id=$(alarm_of silence alarm)
 expect_equal "$(alarm_of silence id)" "$(id_of mail)"
 expect_status 2 call POST "/v1/alarms/$id/close" '{}'
@@ -135,7 +121,7 @@ i=0
 while [ $((i += 1)) -le 29 ]; do backup web "flood $i"; done
 expect_equal "$(open_alarms flood)" 1
 expect_equal "$(alarm_of flood id)" "$(id_of web)"
-expect_equal "$(entries '.kind == "alarm" and .name == "flood"')" 1
+expect_equal "$(entries_where '.kind == "alarm" and .name == "flood"')" 1
 echo more >"$S/file"
 expect_status 11 as web backup "$S"
 expect_grep 'one an hour is taken' "$T/err"
@@ -248,11 +234,11 @@ upkeep
 [ "$(open_alarms unused)" -lt "$before" ] || fail 'who was revoked is expected nothing of'
 
 step 'who leaves can be restored through the grace'
-[ "$(entries '.kind == "forget"')" -ge 1 ] || fail 'of those who stay, rules thin out what is old'
-expect_equal "$(entries ".kind == \"forget\" and .vault == \"$(vault_of left)\"")" 0
+[ "$(entries_where '.kind == "forget"')" -ge 1 ] || fail 'of those who stay, rules thin out what is old'
+expect_equal "$(entries_where ".kind == \"forget\" and .vault == \"$(vault_of left)\"")" 0
 passed $((6 * DAY + 7200 + 179 * DAY))
 upkeep
-expect_equal "$(entries ".kind == \"forget\" and .vault == \"$(vault_of left)\"")" 0
+expect_equal "$(entries_where ".kind == \"forget\" and .vault == \"$(vault_of left)\"")" 0
 expect_equal "$(call GET '/v1/alarms?open=1' | jq "[.alarms[] | select(.tenant == \"$LEFT\")] | length" | tee "$T/out")" 0 'nothing is expected of a tenant that was closed'
 chief=$(call GET /v1/identities | jq -r '.identities[] | select(.name == "chief") | .id')
 expect_status 0 call POST /v1/grants "{\"vault\":\"$(vault_of left)\",\"to\":\"$chief\",\"hours\":2,\"reason\":\"they asked\"}"
@@ -260,5 +246,5 @@ expect_status 0 env ABRI_CONFIG_DIR="$OWNER" ABRI_CACHE_DIR="$T/cache-owner" "$A
 expect_equal "$(cat "$T/left-restored$S/file")" 'last words'
 passed $((6 * DAY + 7200 + 181 * DAY))
 upkeep
-[ "$(entries ".kind == \"forget\" and .vault == \"$(vault_of left)\"")" -ge 1 ] || fail 'then rules apply again'
+[ "$(entries_where ".kind == \"forget\" and .vault == \"$(vault_of left)\"")" -ge 1 ] || fail 'then rules apply again'
 server_stop

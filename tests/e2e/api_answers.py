@@ -199,6 +199,16 @@ if receipt["snapshot"] != ok("web", "GET", V + "/writers/{writer}/past", {**IN, 
 ok("web", "POST", S + "/end", session)
 ok("owner", "GET", "/v1/vaults")
 
+# ---- snapshots, for people ------------------------------------------------------------------------
+
+there = ok("operator", "GET", V + "/snapshots", IN)["snapshots"]
+some = [there[0]["sequence"]]
+ok("operator", "POST", V + "/snapshots/lock", IN, body={"sequences": some, "until": "90d"})
+ok("operator", "POST", V + "/snapshots/hold", IN, body={"sequences": some, "reason": "a test"})
+ok("operator", "POST", V + "/snapshots/tag", IN, body={"sequences": some, "tag": "first"})
+ok("operator", "POST", V + "/snapshots/undelete", IN, body={"sequences": [there[-1]["sequence"]], "until": "2040-01-01T00:00:00Z"})
+ok("operator", "GET", V + "/snapshots", IN)
+
 # ---- rights ----------------------------------------------------------------------------------------------------
 
 operator = {"id": identity("operator")["id"]}

@@ -27,6 +27,10 @@ static void test_a_date_means_its_last_moment(void **state)
     assert_true(ns == 60 * NS_PER_S - 1);
     assert_true(clock_parse("1970-01-01T00:00:07Z", &ns));
     assert_true(ns == 8 * NS_PER_S - 1);
+    assert_true(clock_parse("1970-01-01T00:00:07.5Z", &ns));
+    assert_int_equal(ns, 7600000000 - 1);
+    assert_true(clock_parse("1970-01-01T00:00:07.123456789Z", &ns));
+    assert_int_equal(ns, 7123456789);
     assert_true(clock_parse("1970-01-02Z", &ns));
     assert_true(ns == 2 * 86400 * NS_PER_S - 1);
     assert_true(clock_parse("3000-01-01Z", &ns)); /* beyond what can be counted: the end */
@@ -40,7 +44,8 @@ static void test_what_is_no_date(void **state)
     (void)state;
     static const char *const wrong[] = {"",           "2026",          "latest",     "2026-13-01",
                                         "2026-00-01", "2026-01-32",    "2026-01-01x", "3f2a91c0",
-                                        "2026-01-01 25:00", "2026-01-01 1", "2026-01-01 10:61"};
+                                        "2026-01-01 25:00", "2026-01-01 1", "2026-01-01 10:61",
+                                        "2026-01-01 10:01.5", "2026-01-01 10:01:02.", "2026-01-01 10:01:02.1234567891"};
     int64_t ns = 5;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (clock_parse(wrong[i], &ns))
