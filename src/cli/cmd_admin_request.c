@@ -81,7 +81,7 @@ static int run_request(struct cli *c, const void *args, const struct words *w, s
 const struct command cmd_admin_request = {
     .name = "admin request",
     .summary = "ask for an early deletion, or that a clock is right",
-    .operands = "forget VAULT NUMBER… | release VAULT NUMBER… | clock [VAULT]",
+    .operands = "forget|release VAULT NUMBER… | clock [VAULT]",
     .description = "Asks for what nobody can do alone. `forget`: snapshots go to the trash before their rules say so, but never below the floor, a lock or a hold. `release`: what is held is so no longer. `clock`: the "
                    "server's clock is right now, so that what was frozen goes on; of one vault alone if it is named. Somebody with another role must agree; a deletion waits besides, by the clock and by ticks.",
     .examples = {{"abri admin request forget web1 12 13", "two snapshots, by their numbers"},

@@ -110,7 +110,7 @@ static void emit(struct cli *c, const json_t *list, bool trash)
         json_t *o = json_array_get(list, i);
         if (trash && !json_is_string(json_object_get(o, "trash_until")))
             continue;
-        json_t *line = json_object_of("snapshot");
+        json_t *line = json_object_of("admin_snapshot");
         if (line)
             (void)json_object_update(line, o);
         json_emit(c, stdout, line);
@@ -141,7 +141,7 @@ static int run_list(struct cli *c, const void *args, const struct words *w, stru
 
 const struct command cmd_admin_snapshots = {
     .name = "admin snapshots",
-    .summary = "list a vault's snapshots, those in the trash as well",
+    .summary = "list the snapshots of a vault",
     .operands = "VAULT",
     .description = "Lists what the server knows of a vault's snapshots, without any right to read: numbers, times, sizes, tags, locks, holds, and until when those in the trash "
                    "can be brought back. A vault is named by its id, or by its machine's name.",
@@ -321,7 +321,7 @@ static int run_undelete(struct cli *c, const void *args, const struct words *w, 
 
 const struct command cmd_admin_undelete = {
     .name = "admin undelete",
-    .summary = "bring snapshots back from the trash, and lock them",
+    .summary = "bring snapshots back from the trash",
     .operands = "VAULT SNAP…",
     .description = "Brings snapshots of a vault on the server back from the trash, as long as their window lasts, and locks them: for 30 days unless --until says otherwise. Without a "
                    "lock the policy, which did not keep them, would forget them again.",

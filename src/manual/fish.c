@@ -14,6 +14,16 @@ static void put_text(FILE *f, const char *text)
     }
 }
 
+/* The group in which a verb is called as that command: `abri admin lock`; NULL: none. */
+static const struct command *namesake_of(const struct command *cmd)
+{
+    for (size_t i = 0; commands[i]; i++)
+        for (size_t v = 0; commands[i]->verbs && commands[i]->verbs[v]; v++)
+            if (strcmp(strrchr(commands[i]->verbs[v]->name, ' ') + 1, cmd->name) == 0)
+                return commands[i];
+    return NULL;
+}
+
 /* -n '…' that holds behind a command; nothing for every command. */
 static void put_condition(FILE *f, const struct command *cmd)
 {
@@ -24,6 +34,8 @@ static void put_condition(FILE *f, const struct command *cmd)
     fprintf(f, " -n '__fish_seen_subcommand_from %.*s", first, cmd->name);
     if (blank)
         fprintf(f, "; and __fish_seen_subcommand_from %s", blank + 1);
+    else if (namesake_of(cmd))
+        fprintf(f, "; and not __fish_seen_subcommand_from %s", namesake_of(cmd)->name);
     fputc('\'', f);
 }
 

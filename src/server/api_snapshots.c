@@ -94,7 +94,7 @@ static int by_sequence(const void *a, const void *b)
 }
 
 /* {"snapshots":[…], "next": the first that did not fit}. */
-static json_t *page(struct snapshot_list *l, uint64_t from)
+static json_t *page(struct snapshot_list *l, uint64_t from, uint64_t count)
 {
     json_t *array = json_array(), *next = NULL;
     if (l->count)
@@ -102,7 +102,7 @@ static json_t *page(struct snapshot_list *l, uint64_t from)
     for (size_t i = 0; i < l->count && !next; i++) {
         if (l->items[i].seq < from)
             continue;
-        if (json_array_size(array) == AT_ONCE_MAX)
+        if (json_array_size(array) == count)
             next = json_integer((json_int_t)l->items[i].seq);
         else
             (void)json_array_append_new(array, describe(&l->items[i]));
@@ -114,15 +114,17 @@ void api_snapshots(struct request *q, const json_t *in, const uint8_t *body, siz
 {
     CLEANUP(opened_done) struct opened o = {0};
     struct err why = ERR_INIT;
-    uint64_t from = 0;
+    uint64_t from = 0, count = AT_ONCE_MAX;
     (void)in, (void)body, (void)len;
     if (find_vault(q, ~R(ROLE_WRITER)))
         return;
     (void)query_number(http_query(q->http), "from", &from);
+    if (query_number(http_query(q->http), "count", &count) && (count == 0 || count > AT_ONCE_MAX))
+        count = AT_ONCE_MAX;
     if (open_apart(q, &o, &why))
         reply_fail(q, &why);
     else
-        reply_json(q, 200, page(&o.list, from));
+        reply_json(q, 200, page(&o.list, from, count));
 }
 
 /* ---- keeping longer -------------------------------------------------------------------------------- */

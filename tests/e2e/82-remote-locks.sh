@@ -13,7 +13,7 @@ backup() {
     expect_status 0 as web backup "$S"
 }
 # listed FILTER: numbers of the snapshots for which it holds.
-listed() { admin op --json snapshots web | jq -s -c "[.[] | select(.message_type == \"snapshot\") | select($1) | .sequence]"; }
+listed() { admin op --json snapshots web | jq -s -c "[.[] | select(.message_type == \"admin_snapshot\") | select($1) | .sequence]"; }
 
 server_with_tenant
 person op operator
