@@ -6,7 +6,7 @@
  * M1 The samples of a family stand together, behind its one TYPE and HELP.
  * M2 Names are of people: whatever they hold, a label's value has no bare quote, backslash or line's end.
  */
-#include "server/server_internal.h"
+#include "server/clock_guard.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -275,6 +275,16 @@ static void put_log(struct server *s, struct buf *out)
         put(out, "abri_log_cosigned_age_seconds +Inf\n");
 }
 
+static void put_clock(struct server *s, struct buf *out)
+{
+    struct policy_clock c;
+    clock_guard_verdict(s, &c);
+    put_gauge(out, "abri_clock_trusted", "1, or 0: nothing is deleted until two people confirm the clock.", policy_clock_trusted(&c));
+    put_counter(out, "abri_run_seconds", "Time in which this installation ran, ever; what floors and locks count.",
+                (uint64_t)(server_ticks(s) / NS_PER_S));
+    put_counter(out, "abri_upkeep_rounds", "Rounds of upkeep that ended, since the start.", upkeep_rounds(s));
+}
+
 /* ---- counters ------------------------------------------------------------------------------------------- */
 
 static void put_refusals(struct server *s, struct buf *out)
@@ -327,6 +337,7 @@ int server_metrics(struct server *s, const char *version, struct buf *out, struc
     put_http(s, out);
     put_refusals(s, out);
     put_log(s, out);
+    put_clock(s, out);
     if (put_alarms(s, out, e) || put_catalog(s, out, e)) {
         out->len = before;
         return -1;

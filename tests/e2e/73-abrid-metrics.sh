@@ -49,6 +49,8 @@ expect_equal "$(value 'abri_refusals_total{reason="token_used"}')" 2
 grep "^abri_machine_snapshot_age_seconds{tenant=\"Example\",machine=\"$(id_of web)\",name=\"web\"} [0-9]*$" "$T/scrape" >/dev/null || fail 'no age of web'
 grep -F "machine=\"$(id_of evil)\",name=\"a\\\"b\\\\c d} 1\"} +Inf" "$T/scrape" >/dev/null || fail 'no label of evil'
 [ "$(value abri_log_entries)" -gt 10 ] || fail 'entries of the log'
+expect_equal "$(value abri_clock_trusted)" 1
+[ "$(value abri_run_seconds_total)" -ge 0 ] || fail 'how long it ran'
 [ "$(value abri_received_bytes_total)" -gt 1000 ] || fail 'bytes'
 
 step 'what is no request is refused; who is slow holds nobody up for long'

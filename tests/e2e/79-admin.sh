@@ -45,6 +45,7 @@ expect_status 0 as web1 backup "$S"
 expect_status 0 admin machines
 expect_grep 'web1 *Example Ltd *yes' "$T/out"
 expect_status 0 admin vaults
+expect_grep "20[0-9][0-9]-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]" "$T/out"
 expect_grep 'web1 *Example Ltd *1 ' "$T/out"
 expect_status 0 admin tokens
 expect_no_grep machine "$T/out" # used

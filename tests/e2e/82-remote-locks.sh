@@ -26,7 +26,7 @@ for i in zero one two three four five; do backup $i; done
 step 'a list that needs no right to read'
 expect_equal "$(listed true)" '[1,2,3,4,5,6]'
 expect_status 0 admin auditor snapshots web
-expect_grep '^ *6  *[0-9a-f]\{8\}  *[0-9: -]*  *web ' "$T/out"
+expect_grep '^ *6  *[0-9a-f]\{8\}  20[0-9-]* [0-9:]*  web ' "$T/out"
 expect_status 0 call GET "/v1/vaults/$(vault_of web)/snapshots?from=5"
 expect_equal "$(jq -c '[[.snapshots[].sequence], .next]' "$T/out")" '[[5,6],null]'
 
