@@ -37,6 +37,11 @@ MUST_CHECK int admin_find(struct remote *r, enum admin_kind kind, const char *te
 MUST_CHECK int admin_about(struct cli *c, enum admin_kind kind, const char *word, const char *verb, json_t *in,
                            const char *message_type, struct err *e);
 
+/* ---- cmd_admin_vault.c ------------------------------------------------------------------------- */
+
+/* One line about a vault that is ending: what is left, what protects it, and when it goes; none about others. */
+void admin_say_ending(struct cli *c, const json_t *vault);
+
 extern const struct command cmd_admin_call, cmd_admin_alarms, cmd_admin_close_alarm;
 extern const struct command cmd_admin_tenants, cmd_admin_machines, cmd_admin_people, cmd_admin_vaults, cmd_admin_tokens,
     cmd_admin_grants, cmd_admin_requests;
@@ -44,7 +49,7 @@ extern const struct command cmd_admin_add_tenant, cmd_admin_close_tenant, cmd_ad
 extern const struct command cmd_admin_invite, cmd_admin_cancel_token, cmd_admin_revoke, cmd_admin_give_role, cmd_admin_take_role,
     cmd_admin_grant, cmd_admin_end_grant;
 extern const struct command cmd_admin_policy, cmd_admin_request, cmd_admin_approve, cmd_admin_sign, cmd_admin_cancel,
-    cmd_admin_tenant_key, cmd_admin_upkeep;
+    cmd_admin_tenant_key, cmd_admin_upkeep, cmd_admin_keep;
 extern const struct command cmd_admin_snapshots, cmd_admin_lock, cmd_admin_hold, cmd_admin_tag, cmd_admin_undelete;
 
 #endif

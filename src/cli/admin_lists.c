@@ -14,7 +14,7 @@
 #define COLUMNS_MAX 8
 #define CELL_BYTES  300
 
-enum cell { CELL_TEXT = 0, CELL_ID, CELL_TIME, CELL_NUMBER, CELL_SIZE, CELL_YES, CELL_TENANT, CELL_IDENTITY };
+enum cell { CELL_TEXT = 0, CELL_ID, CELL_TIME, CELL_NUMBER, CELL_SIZE, CELL_YES, CELL_STATE, CELL_TENANT, CELL_IDENTITY };
 
 struct column {
     const char *title, *member;
@@ -95,6 +95,9 @@ static void cell(const struct names *n, const struct column *col, const json_t *
     case CELL_TEXT: (void)snprintf(out, CELL_BYTES, "%s", text ? text : ""); return;
     case CELL_TIME: cell_time(text, out); return;
     case CELL_NUMBER: (void)snprintf(out, CELL_BYTES, "%" JSON_INTEGER_FORMAT, json_integer_value(v)); return;
+    case CELL_STATE: /* of a vault */
+        (void)snprintf(out, CELL_BYTES, "%s", json_is_string(json_object_get(o, "gone")) ? "gone" : json_is_object(v) ? "ending" : "");
+        return;
     case CELL_YES: (void)snprintf(out, CELL_BYTES, "%s", json_is_true(v) ? "yes" : ""); return;
     case CELL_SIZE:
         amount_format_size((uint64_t)json_integer_value(v), size);
@@ -161,6 +164,9 @@ static int show(struct cli *c, const struct list *l, const struct list_args *a, 
             put_row(&t, l, n, json_array_get(list, i), c->out_is_tty);
     int rc = table_print(&t, stdout, e);
     table_done(&t);
+    for (size_t i = 0; !rc && l->kind == ADMIN_VAULT && i < json_array_size(list); i++)
+        if (is_shown(l, a, tenant, json_array_get(list, i)))
+            admin_say_ending(c, json_array_get(list, i));
     return rc;
 }
 
@@ -216,9 +222,10 @@ static const struct list people = {
     {{"ID", "id", CELL_ID}, {"Name", "name", CELL_TEXT}, {"Tenant", "tenant", CELL_TENANT}, {"Seen", "seen", CELL_TIME},
      {"Certificate until", "certificate_until", CELL_TIME}, {"Revoked", "revoked", CELL_TIME}}};
 static const struct list vaults = {
-    ADMIN_VAULT, "vault", {NULL, NULL}, NULL,
+    ADMIN_VAULT, "vault", {"gone", NULL}, NULL,
     {{"ID", "vault", CELL_ID}, {"Machine", "machine", CELL_IDENTITY}, {"Tenant", "tenant", CELL_TENANT}, {"Shared", "shared", CELL_YES},
-     {"Snapshots", "snapshots", CELL_NUMBER}, {"Added", "bytes", CELL_SIZE}, {"Last snapshot", "last_snapshot", CELL_TIME}}};
+     {"Snapshots", "snapshots", CELL_NUMBER}, {"Added", "bytes", CELL_SIZE}, {"Last snapshot", "last_snapshot", CELL_TIME},
+     {"State", "ending", CELL_STATE}}};
 static const struct list tokens = {
     ADMIN_TOKEN, "token", {"used", "cancelled"}, NULL,
     {{"ID", "id", CELL_ID}, {"For", "type", CELL_TEXT}, {"Role", "role", CELL_TEXT}, {"Tenant", "tenant", CELL_TENANT},
@@ -256,7 +263,7 @@ LIST_VERB(machines, "protected machines", "and when each made its last snapshot"
           "its certificate, and then can do nothing.");
 LIST_VERB(people, "people who look after the server or a tenant", "all that are not revoked", "Lists people. What they may do is in the log: `abri log show`.");
 LIST_VERB(vaults, "vaults", "one for each machine, as a rule",
-          "Lists vaults, with what was added to them in all, and their last snapshots.");
+          "Lists vaults, with what was added to them in all, and their last snapshots; of those that are ending, what is left, what protects it, and when it goes.");
 LIST_VERB(tokens, "invitations", "those that can still be used", "Lists tokens: who was invited, and until when. The tokens themselves are nowhere.");
 LIST_VERB(grants, "rights to read", "those in force", "Lists who may read which vault, until when, and why.");
 LIST_VERB(requests, "requests for early deletion", "those that are under way",

@@ -138,6 +138,7 @@ static const struct command *const verbs[] = {
     &cmd_admin_snapshots,   &cmd_admin_lock,       &cmd_admin_hold,         &cmd_admin_tag,       &cmd_admin_undelete,
     &cmd_admin_grant,       &cmd_admin_end_grant,  &cmd_admin_policy,       &cmd_admin_requests,  &cmd_admin_request,
     &cmd_admin_approve,     &cmd_admin_tenant_key, &cmd_admin_sign,         &cmd_admin_cancel,
+    &cmd_admin_keep,
     &cmd_admin_alarms,      &cmd_admin_close_alarm,
     &cmd_admin_upkeep,      &cmd_admin_call,       NULL};
 

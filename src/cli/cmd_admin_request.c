@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* abri admin request, approve, sign, cancel, tenant-key: early deletion, which nobody can do alone; upkeep. */
+/* abri admin request, approve, sign, cancel, tenant-key: early deletion and the end of vaults, which nobody can do alone; upkeep. */
 #include "cli/admin.h"
 #include "cli/amount.h"
 
@@ -44,21 +44,51 @@ static int sequences(const struct words *w, json_t **out, struct err *e)
     return 0;
 }
 
+enum request_kind { KIND_FORGET, KIND_RELEASE, KIND_DELETE, KIND_CLOCK, KIND_COUNT };
+static const char *const kind_names[] = {"forget", "release", "delete", "clock"};
+
+/* What is asked for, as far as the words tell. */
+static int parse_request(const struct request_args *a, const struct words *w, enum request_kind *kind, json_t **parameters,
+                         struct err *e)
+{
+    *kind = KIND_FORGET;
+    while (*kind < KIND_COUNT && strcmp(w->items[0], kind_names[*kind]) != 0)
+        ++*kind;
+    if (*kind == KIND_COUNT)
+        return err_set(e, ERR_USAGE, "'%.60s' is none of \"forget\", \"release\", \"delete\", \"clock\"; for a policy that keeps less there is `abri admin policy --ask`",
+                       w->items[0]);
+    if (a->reason && *kind != KIND_DELETE)
+        return err_set(e, ERR_USAGE, "only the end of a vault has a reason");
+    bool some = *kind == KIND_FORGET || *kind == KIND_RELEASE;
+    if (some && w->count < 3)
+        return err_set(e, ERR_USAGE, "which snapshots? Their numbers");
+    if (*kind == KIND_DELETE && w->count != 2)
+        return err_set(e, ERR_USAGE, "which vault? One at a time; for single snapshots there is `abri admin request forget`");
+    if (*kind == KIND_CLOCK && w->count > 2)
+        return err_set(e, ERR_USAGE, "a clock has no snapshots");
+    if (some)
+        return sequences(w, parameters, e);
+    *parameters = json_pack("{s:s*}", "reason", a->reason);
+    return *parameters ? 0 : err_set(e, ERR_USAGE, "the reason is no text");
+}
+
+static void say_asked(struct cli *c, enum request_kind kind, const json_t *out)
+{
+    const char *id = json_string_value(json_object_get(out, "request"));
+    say(c, "asked for: request %s", id ? id : "?");
+    if (kind == KIND_DELETE)
+        say_note(c, "somebody with another role must agree: `abri admin approve`. When its time has passed, nothing more is taken, and what is there goes as soon as "
+                    "neither floor nor lock nor hold protects it. Until it is gone, one person can keep it: `abri admin keep`");
+}
+
 static int run_request(struct cli *c, const void *args, const struct words *w, struct err *e)
 {
     const struct request_args *a = args;
     struct remote *r = NULL;
     json_t *out = NULL, *parameters = NULL;
+    enum request_kind kind;
     char vault[ADMIN_ID_BYTES] = "";
-    if (command_expect_words(&cmd_admin_request, w, 1, SIZE_MAX, e))
-        return -1;
-    bool some = strcmp(w->items[0], "forget") == 0 || strcmp(w->items[0], "release") == 0;
-    if (!some && strcmp(w->items[0], "clock") != 0)
-        return err_set(e, ERR_USAGE, "'%.60s' is neither \"forget\", \"release\" nor \"clock\"; for a policy that keeps less there is `abri admin policy --ask`",
-                       w->items[0]);
-    if (some ? w->count < 3 : w->count > 2)
-        return err_set(e, ERR_USAGE, some ? "which snapshots? Their numbers" : "a clock has no snapshots");
-    if (some ? sequences(w, &parameters, e) : (parameters = json_object(), 0))
+    if (command_expect_words(&cmd_admin_request, w, 1, SIZE_MAX, e) || parse_request(a, w, &kind, &parameters, e))
         return -1;
     if (admin_connect(c, &r, e)) {
         json_decref(parameters);
@@ -69,25 +99,33 @@ static int run_request(struct cli *c, const void *args, const struct words *w, s
         json_decref(parameters);
     else
         rc = admin_do(c, r, "POST", "/v1/requests",
-                      json_pack("{s:s, s:s, s:s*, s:o}", "role", role_of(a), "kind", w->items[0], "vault", *vault ? vault : NULL, "parameters", parameters),
+                      json_pack("{s:s, s:s, s:s*, s:o}", "role", role_of(a), "kind", kind_names[kind], "vault", *vault ? vault : NULL, "parameters", parameters),
                       "request", &out, e);
     if (!rc && out)
-        say(c, "asked for: request %s", json_string_value(json_object_get(out, "request")));
+        say_asked(c, kind, out);
     json_decref(out);
     remote_close(r);
     return rc;
 }
 
+static const struct option_spec request_options[] = {
+    {.name = "role", .kind = OPTION_TEXT, .arg = "ROLE", OPTION_AT(request_args, role),
+     .help = "in which of your roles: owner, security-officer, operator, tenant-admin (default: operator)"},
+    {.name = "reason", .kind = OPTION_TEXT, .arg = "TEXT", OPTION_AT(request_args, reason), .help = "of `delete`: why, for the log"},
+};
+
 const struct command cmd_admin_request = {
     .name = "admin request",
-    .summary = "ask for an early deletion, or that a clock is right",
-    .operands = "forget|release VAULT NUMBER… | clock [VAULT]",
-    .description = "Asks for what nobody can do alone. `forget`: snapshots go to the trash before their rules say so, but never below the floor, a lock or a hold. `release`: what is held is so no longer. `clock`: the "
+    .summary = "ask for an early deletion, or for a vault's end",
+    .operands = "forget|release|delete|clock [VAULT [N…]]",
+    .description = "Asks for what nobody can do alone. `forget`: snapshots go to the trash before their rules say so, but never below the floor, a lock or a hold. `release`: what is held is so no longer. `delete`: the "
+                   "same of all that is in a vault, and then the vault goes itself, for ever; `abri admin keep` calls it off. `clock`: the "
                    "server's clock is right now, so that what was frozen goes on; of one vault alone if it is named. Somebody with another role must agree; a deletion waits besides, by the clock and by ticks.",
     .examples = {{"abri admin request forget web1 12 13", "two snapshots, by their numbers"},
+                 {"abri admin request delete web1 --reason 'erasure asked for on 3 May'", "everything, for a customer who wants it erased"},
                  {"abri admin request clock --role owner", "after the server's clock was set"}},
-    .options = role_options,
-    .option_count = OPTION_COUNT(role_options),
+    .options = request_options,
+    .option_count = OPTION_COUNT(request_options),
     .args_bytes = sizeof(struct request_args),
     .run = run_request,
 };

@@ -22,6 +22,7 @@
 #define ALARM_DAMAGE   "damage"        /* packs were lost */
 #define ALARM_MENDED   "damage mended" /* it could be repaired */
 #define ALARM_REQUEST  "request"       /* somebody asks for an early deletion */
+#define ALARM_END      "end"           /* a whole vault is ending, or is gone */
 #define ALARM_RIGHTS   "rights"        /* somebody was given a role */
 #define ALARM_REVOKED  "revoked"       /* somebody revoked a machine or a person: nothing protects that machine any more */
 

@@ -74,6 +74,9 @@ API_HANDLER(api_snapshots_hold);
 API_HANDLER(api_snapshots_tag);
 API_HANDLER(api_snapshots_undelete);
 
+/* api_ending.c */
+API_HANDLER(api_vault_keep);
+
 /* api_objects.c */
 API_HANDLER(api_object);
 API_HANDLER(api_object_list);

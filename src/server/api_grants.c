@@ -6,6 +6,7 @@
  * A10 A grant is for the same tenant's machine or person, or for one of the installation; it ends by itself.
  */
 #include "server/api.h"
+#include "server/ending.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -55,7 +56,9 @@ static int check(struct request *q, const struct event *ev, struct err *e)
         !(bytes_are_zero(to.tenant, EVENT_ID_BYTES) ||
           memcmp(to.tenant, v.tenant, EVENT_ID_BYTES) == 0))
         return err_set(e, ERR_NOT_FOUND, "there is nobody of that id to whom this vault could be granted");
-    return 0;
+    char text[ENDING_TEXT_BYTES];
+    ending_text(&v, text);
+    return v.gone_ns ? err_set(e, ERR_REFUSED, "%s: there is nothing left to read", text) : 0;
 }
 
 void api_grant_create(struct request *q, const json_t *in, const uint8_t *body, size_t len)

@@ -2,6 +2,7 @@
 /* Requests over the wire: asking, agreeing, signing, cancelling. */
 #include "server/api.h"
 #include "server/alarms.h"
+#include "server/ending.h"
 #include "server/requests.h"
 
 #include "base/mem.h"
@@ -67,10 +68,12 @@ static int take_subject(struct request *q, const json_t *in, struct event *ev, s
 {
     struct catalog_vault v;
     struct catalog_tenant t;
+    bool gone = false;
     if (take_id(in, "vault", ev->vault, UID_BYTES)) {
         if (catalog_vault(q->server->catalog, ev->vault, &v, NULL))
             return err_set(e, ERR_NOT_FOUND, "there is no such vault");
         memcpy(ev->tenant, v.tenant, EVENT_ID_BYTES);
+        gone = v.gone_ns != 0;
     } else if (!take_id(in, "tenant", ev->tenant, EVENT_ID_BYTES)) {
         if (strcmp(ev->name, REQUEST_CLOCK) == 0)
             return 0; /* of the whole server */
@@ -79,7 +82,11 @@ static int take_subject(struct request *q, const json_t *in, struct event *ev, s
     if (catalog_tenant(q->server->catalog, ev->tenant, &t, NULL) ||
         !caller_may(q->server, &q->caller, ~0u, ev->tenant))
         return err_set(e, ERR_NOT_FOUND, "there is no such tenant");
-    return 0;
+    if (!gone)
+        return 0;
+    char text[ENDING_TEXT_BYTES];
+    ending_text(&v, text);
+    return err_set(e, ERR_REFUSED, "%s: there is nothing left to decide about it", text);
 }
 
 static int agree(struct request *q, const uint8_t *id, enum role role, struct err *e)
@@ -93,9 +100,15 @@ static int agree(struct request *q, const uint8_t *id, enum role role, struct er
 static void tell_of(struct request *q, const struct event *asked)
 {
     const struct alarm_cause c = {ALARM_REQUEST, asked->tenant, asked->vault, q->caller.identity.id, asked->request};
-    alarm_raise(q->server, &c, ALARM_EACH, strcmp(asked->name, REQUEST_CLOCK) == 0
-                    ? "%s asks to have the clock confirmed (%s)" : "%s asks for an early deletion (%s)",
-                q->caller.identity.name, asked->name);
+    const char *who = q->caller.identity.name;
+    char hex[2 * UID_BYTES + 1];
+    hex_encode(asked->vault, UID_BYTES, hex);
+    if (strcmp(asked->name, REQUEST_CLOCK) == 0)
+        alarm_raise(q->server, &c, ALARM_EACH, "%s asks to have the clock confirmed (%s)", who, asked->name);
+    else if (strcmp(asked->name, REQUEST_DELETE) == 0)
+        alarm_raise(q->server, &c, ALARM_EACH, "%s asks for the end of vault %s, with all that is in it (%s)", who, hex, asked->name);
+    else
+        alarm_raise(q->server, &c, ALARM_EACH, "%s asks for an early deletion (%s)", who, asked->name);
 }
 
 /* The parameters, with the ticks from which its time counts. */

@@ -9,6 +9,7 @@
  */
 #include "server/alarms.h"
 #include "server/api.h"
+#include "server/ending.h"
 #include "server/floods.h"
 #include "server/outline.h"
 #include "server/rates.h"
@@ -26,7 +27,7 @@ static int admit_writer(struct request *q, struct vault_access *a)
     if (access_to_vault(q, q->ids[0], a))
         return -1;
     if (a->rights & WIRE_RIGHT_ADD)
-        return 0;
+        return ending_refuse_writers(q, &a->vault);
     reply_refuse(q, "forbidden", "this identity may not add to that vault");
     return -1;
 }
@@ -166,9 +167,13 @@ void api_session_end(struct request *q, const json_t *in, const uint8_t *body, s
 {
     struct vault_access a;
     (void)in, (void)body, (void)len;
-    if (admit_writer(q, &a))
+    if (access_to_vault(q, q->ids[0], &a))
         return;
-    sessions_end(q->server, q->ids[0], q->ids[1], a.writer);
+    if (!(a.rights & WIRE_RIGHT_ADD)) {
+        reply_refuse(q, "forbidden", "this identity may not add to that vault");
+        return;
+    }
+    sessions_end(q->server, q->ids[0], q->ids[1], a.writer); /* also where nothing may begin any more */
     reply_json(q, 200, json_object());
 }
 

@@ -7,6 +7,7 @@
  * A19 What was brought back from the trash is locked as well, or the same rules would forget it again.
  */
 #include "server/api.h"
+#include "server/ending.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -72,7 +73,7 @@ static int find_vault(struct request *q, unsigned roles)
     struct catalog_vault v;
     bool there = catalog_vault(q->server->catalog, q->ids[0], &v, NULL) == 0;
     if (caller_may_there(q->server, &q->caller, there, roles, v.tenant))
-        return 0;
+        return ending_refuse_gone(q, &v);
     reply_not_found(q);
     return -1;
 }
@@ -212,8 +213,8 @@ static int take_snapshots(const json_t *in, const struct snapshot_list *l, struc
     return 0;
 }
 
-static int mark_all(struct request *q, const json_t *in, marking *mark, const struct wish *w, json_t *array,
-                    struct err *e)
+static int mark_some(struct request *q, const json_t *in, marking *mark, const struct wish *w, json_t *array,
+                     struct err *e)
 {
     CLEANUP(opened_done) struct opened o = {0};
     struct snapshot *chosen[AT_ONCE_MAX];
@@ -226,6 +227,23 @@ static int mark_all(struct request *q, const json_t *in, marking *mark, const st
         (void)json_array_append_new(array, describe(chosen[i]));
     }
     return 0;
+}
+
+/* What was marked must not be gone the moment after (V3); one that begins to end meanwhile is not gone for days. */
+static int mark_all(struct request *q, const json_t *in, marking *mark, const struct wish *w, json_t *array,
+                    struct err *e)
+{
+    struct catalog_vault v;
+    if (catalog_vault(q->server->catalog, q->ids[0], &v, e))
+        return -1;
+    if (!v.ending_ns)
+        return mark_some(q, in, mark, w, array, e);
+    (void)pthread_mutex_lock(&q->server->end_lock);
+    int rc = catalog_vault(q->server->catalog, q->ids[0], &v, e);
+    if (!rc)
+        rc = v.gone_ns ? err_set(e, ERR_REFUSED, "the vault is gone") : mark_some(q, in, mark, w, array, e);
+    (void)pthread_mutex_unlock(&q->server->end_lock);
+    return rc;
 }
 
 static void mark_and_reply(struct request *q, const json_t *in, marking *mark, const struct wish *w)

@@ -7,6 +7,7 @@
  *    installation are given by owners.
  */
 #include "server/api.h"
+#include "server/ending.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -115,6 +116,17 @@ static bool may_make(struct request *q, const struct event *ev)
                       R(ROLE_OWNER) | R(ROLE_OPERATOR) | R(ROLE_TENANT_ADMIN), ev->tenant);
 }
 
+/* Of who may make the token at all. */
+static int check_vault(struct request *q, const struct event *ev, struct err *e)
+{
+    struct catalog_vault v;
+    char text[ENDING_TEXT_BYTES];
+    if (bytes_are_zero(ev->vault, UID_BYTES) || catalog_vault(q->server->catalog, ev->vault, &v, NULL) || !v.ending_ns)
+        return 0;
+    ending_text(&v, text);
+    return err_set(e, ERR_REFUSED, "%s: nobody can join it", text);
+}
+
 void api_token_create(struct request *q, const json_t *in, const uint8_t *body, size_t len)
 {
     struct event ev = {0};
@@ -133,7 +145,7 @@ void api_token_create(struct request *q, const json_t *in, const uint8_t *body, 
         reply_refuse(q, "forbidden", "this identity may not make such a token");
         return;
     }
-    if (token_make(q->server, &ev, text, &why)) {
+    if (check_vault(q, &ev, &why) || token_make(q->server, &ev, text, &why)) {
         reply_fail(q, &why);
         return;
     }

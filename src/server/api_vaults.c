@@ -2,11 +2,12 @@
 /*
  * Vaults: making one for a machine, adding a writer, describing them.
  *
- * X6 A machine makes one vault, of its own; a second only when it is enrolled anew. What it sends
+ * X6 A machine makes one vault, of its own; a second only when it is enrolled anew, also after the first is gone. What it sends
  *    becomes a vault below `pending/` first, enters the log, and moves to its place whole (vault_settle.c).
  *    The same, sent once more, is answered once more.
  */
 #include "server/api.h"
+#include "server/ending.h"
 #include "server/upkeep.h"
 
 #include "base/mem.h"
@@ -27,6 +28,8 @@ static int check_first(struct request *q)
     struct err why = ERR_INIT;
     if (catalog_vault_of(q->server->catalog, q->caller.identity.id, &v, NULL))
         return 0;
+    if (ending_refuse_gone(q, &v))
+        return -1;
     (void)err_set(&why, ERR_EXISTS, "this machine has a vault already");
     reply_error(q, "vault_exists", &why);
     return -1;
@@ -143,7 +146,7 @@ static void adopt_first(struct request *q, const struct keeper_object *o, size_t
     int status = 201;
     int rc = vault_settle(q->server, q->caller.identity.id, &why);
     if (!rc && catalog_vault_of(q->server->catalog, q->caller.identity.id, &v, NULL) == 0) {
-        if (again(q, &v, o, count))
+        if (ending_refuse_gone(q, &v) || again(q, &v, o, count))
             return;
         memcpy(info.id, v.vault, UID_BYTES);
         status = 200;
@@ -220,6 +223,8 @@ void api_writer_add(struct request *q, const json_t *in, const uint8_t *body, si
         reply_not_found(q);
         return;
     }
+    if (ending_refuse_writers(q, &v))
+        return;
     if (add_writer(q, body, len, writer, &why))
         reply_fail(q, &why);
     else
@@ -239,6 +244,8 @@ void api_writer_past(struct request *q, const json_t *in, const uint8_t *body, s
         reply_not_found(q);
         return;
     }
+    if (ending_refuse_gone(q, &a.vault))
+        return;
     int rc = vaults_take(q->server, q->ids[0], &v, &why);
     if (!rc) {
         (void)pthread_mutex_lock(&v->lock);
@@ -255,13 +262,16 @@ void api_writer_past(struct request *q, const json_t *in, const uint8_t *body, s
 
 /* ---- describing ------------------------------------------------------------------------------------ */
 
-static json_t *describe(const struct catalog_vault *v)
+static json_t *describe(struct server *s, const struct catalog_vault *v)
 {
-    return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:I}", "vault", json_id(v->vault, UID_BYTES),
+    json_t *o = json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:I, s:I}", "vault", json_id(v->vault, UID_BYTES),
                      "tenant", json_id(v->tenant, EVENT_ID_BYTES), "machine",
                      json_id(v->id, EVENT_ID_BYTES), "shared", v->shared, "created",
                      json_time(v->created_ns), "last_snapshot", json_time(v->snapshot_ns),
                      "snapshots", (json_int_t)v->snapshots, "bytes", (json_int_t)v->bytes);
+    if (o)
+        ending_describe(s, v, o);
+    return o;
 }
 
 static int add_vault(void *arg, const struct catalog_vault *v, struct err *e)
@@ -269,7 +279,7 @@ static int add_vault(void *arg, const struct catalog_vault *v, struct err *e)
     struct listing *l = arg;
     if (!listing_shows(l, v->tenant))
         return 0;
-    return json_array_append_new(l->array, describe(v)) ? err_no_memory(e, "a list") : 0;
+    return json_array_append_new(l->array, describe(l->q->server, v)) ? err_no_memory(e, "a list") : 0;
 }
 
 void api_vaults(struct request *q, const json_t *in, const uint8_t *body, size_t len)
@@ -287,5 +297,5 @@ void api_vault(struct request *q, const json_t *in, const uint8_t *body, size_t 
     struct vault_access a;
     (void)in, (void)body, (void)len;
     if (access_to_vault(q, q->ids[0], &a) == 0)
-        reply_json(q, 200, describe(&a.vault));
+        reply_json(q, 200, describe(q->server, &a.vault));
 }

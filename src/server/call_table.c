@@ -24,6 +24,7 @@ const struct call calls[] = {
 
     {"GET", "/v1/vaults", LOOKERS, BODY_NONE, 0, api_vaults, NULL, "list vaults"},
     {"GET", VAULT, CALL_KNOWN, BODY_NONE, 0, api_vault, NULL, "describe a vault"},
+    {"POST", VAULT "/keep", ASKERS, BODY_JSON, WIRE_JSON_MAX, api_vault_keep, NULL, "call off its end"},
     {"POST", VAULT "/writers", CALL_MACHINE, BODY_BYTES, VAULT_OBJECT_MAX, api_writer_add, NULL, "join a vault"},
     {"GET", VAULT "/writers/{writer}/past", CALL_MACHINE, BODY_NONE, 0, api_writer_past, NULL, "where my chain stands"},
     {"GET", VAULT "/objects", CALL_KNOWN, BODY_NONE, 0, api_object_list, NULL, "list objects"},

@@ -84,6 +84,8 @@ struct catalog_vault {
     uint64_t bytes;                  /* added by them, as their writers say; at most 2^63 - 1 */
     uint64_t stored;                 /* bytes of its packs, as the keeper last said; at most CATALOG_STORED_MAX */
     uint64_t living;                 /* snapshots that are not forgotten: as upkeep counted, and those since */
+    int64_t ending_ns, gone_ns;      /* since when all that is in it shall go; when it went, for ever. 0: not */
+    uint8_t request[EVENT_ID_BYTES]; /* by which request it ends, or ended; zeros: by none */
 };
 MUST_CHECK int catalog_vault(struct catalog *c, const uint8_t vault[EVENT_ID_BYTES], struct catalog_vault *out, struct err *e);
 /* The newest writer that the machine has in the vault. */

@@ -134,6 +134,9 @@ void catalog_read_vault(sqlite3_stmt *row, void *out)
     v->bytes = (uint64_t)sqlite3_column_int64(row, 7);
     v->stored = (uint64_t)sqlite3_column_int64(row, 8);
     v->living = (uint64_t)sqlite3_column_int64(row, 9);
+    v->ending_ns = sqlite3_column_int64(row, 10);
+    v->gone_ns = sqlite3_column_int64(row, 11);
+    catalog_get_id(row, 12, v->request);
 }
 
 void catalog_read_grant(sqlite3_stmt *row, void *out)

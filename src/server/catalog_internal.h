@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-#define CATALOG_VERSION     5          /* in user_version: count it up with any change of the schema or of a rule */
+#define CATALOG_VERSION     6          /* in user_version: count it up with any change of the schema or of a rule */
 #define CATALOG_APPLICATION 0x61627269 /* "abri", in application_id */
 extern const char *const catalog_schema[]; /* up to NULL */
 

@@ -10,6 +10,8 @@
  *    cancelled, a request that ended stay so.
  * R3 Machines belong to a tenant that is open when something new begins with them; what is a tenant's stays with it.
  * R4 An id names one thing: nobody can make a vault with the id of a tenant, and so reach the tenant's policy.
+ * R5 A vault ends by a request of its own that is under way, and never comes back once it is gone; who keeps it
+ *    calls off all such requests, agreed to or not.
  */
 #include "server/catalog_internal.h"
 
@@ -62,7 +64,7 @@ const char *const catalog_rules[EVENT_KIND_COUNT][CATALOG_STEPS] = {
                             " AND (:id = " NONE " OR " A("identities", "q.id = :id AND q.revoked = 0"
                             " AND q.tenant = :tenant AND q.type = :type") ")"
                             " AND (:vault = " NONE " OR "
-                            A("vaults", "q.vault = :vault AND q.tenant = :tenant") ")"},
+                            A("vaults", "q.vault = :vault AND q.tenant = :tenant AND q.ending = 0") ")"},
     [EVENT_TOKEN_USE] = {"UPDATE tokens SET used = :time, used_by = :id, used_pin = :pin WHERE token = :token"
                          " AND used = 0 AND cancelled = 0 AND until > :time AND id IN (" NONE ", :id)"
                          " AND " ENROLS " AND " NONE_OR_OPEN("tokens.tenant")
@@ -91,17 +93,18 @@ const char *const catalog_rules[EVENT_KIND_COUNT][CATALOG_STEPS] = {
     [EVENT_ROLE_TAKE] = {"DELETE FROM roles WHERE id = :id AND tenant = :tenant AND role = :role AND " ACTS},
 
     [EVENT_VAULT_CREATE] = {"INSERT INTO vaults (vault, tenant, id, shared, created, snapshot, snapshots,"
-                            " bytes, stored, living) SELECT :vault, :tenant, :id, :shared, :time, 0, 0, 0, 0, 0 WHERE " ACTS
+                            " bytes, stored, living, ending, gone, request) SELECT :vault, :tenant, :id, :shared, :time, 0, 0, 0, 0, 0,"
+                            " 0, 0, " NONE " WHERE " ACTS
                             " AND " OPEN(":tenant") " AND " MACHINE(":id", ":tenant")
                             " AND " NO("vaults", "q.vault = :vault") " AND " NO("tenants", "q.id = :vault")},
     [EVENT_VAULT_WRITER] = {"INSERT INTO writers (vault, writer, machine) SELECT :vault, :writer, :id"
-                            " FROM vaults v WHERE v.vault = :vault AND (v.shared = 1 OR v.id = :id)"
+                            " FROM vaults v WHERE v.vault = :vault AND v.ending = 0 AND (v.shared = 1 OR v.id = :id)"
                             " AND " ACTS " AND " OPEN("v.tenant") " AND " MACHINE(":id", "v.tenant")
                             " AND " NO("writers", "q.vault = :vault AND q.writer = :writer")},
 
     [EVENT_GRANT_CREATE] = {"INSERT INTO grants (grant_id, vault, id, by, created, until, ended, text)"
                             " SELECT :grant, :vault, :id, :by, :time, :until, 0, :text WHERE " ACTS
-                            " AND " A("vaults", "q.vault = :vault") " AND " LIVING(":id")
+                            " AND " A("vaults", "q.vault = :vault AND q.gone = 0") " AND " LIVING(":id")
                             " AND " NO("grants", "q.grant_id = :grant")},
     [EVENT_GRANT_END] = {"UPDATE grants SET ended = :time WHERE grant_id = :grant AND ended = 0 AND " ACTS},
 
@@ -158,7 +161,7 @@ const char *const catalog_rules[EVENT_KIND_COUNT][CATALOG_STEPS] = {
                            " WHERE " SAME_CAUSE " AND over = 0 AND (:by = " NONE " OR closed = 0) AND " ACTS},
 
     [EVENT_USAGE] = {"UPDATE vaults SET stored = min(:stored, " STORED_MAX "), living = :count"
-                     " WHERE vault = :vault AND tenant = :tenant",
+                     " WHERE vault = :vault AND tenant = :tenant AND gone = 0",
                      SUM_UP("0", "0")},
     [EVENT_QUOTA_SET] = {"INSERT INTO quotas (id, bytes, count, enforced, by, text)"
                          " SELECT " QUOTA_OF ", :bytes, :count, 0, " NONE ", '' WHERE " ACTS " AND ("
@@ -175,6 +178,18 @@ const char *const catalog_rules[EVENT_KIND_COUNT][CATALOG_STEPS] = {
     [EVENT_UPLOAD] = {"INSERT INTO uploads (machine, day, bytes) SELECT i.n, :time / 86400000000000, :bytes FROM identities i"
                       " WHERE i.id = :id AND " A("vaults", "q.vault = :vault")
                       " ON CONFLICT (machine, day) DO UPDATE SET bytes = bytes + min(excluded.bytes, 9223372036854775807 - bytes)"},
+
+    /* R5 */
+    [EVENT_VAULT_END] = {"UPDATE vaults SET ending = :time, request = :request WHERE vault = :vault AND ending = 0"
+                         " AND " ACTS " AND " A("requests", "q.request = :request AND q.vault = :vault"
+                         " AND q.kind = 'delete' AND q.executed = 0 AND q.cancelled = 0")},
+    [EVENT_VAULT_KEEP] = {"UPDATE vaults SET ending = 0, request = " NONE
+                          " WHERE vault = :vault AND ending <> 0 AND gone = 0 AND " ACTS,
+                          "UPDATE requests SET cancelled = :time WHERE vault = :vault AND kind = 'delete'"
+                          " AND executed = 0 AND cancelled = 0"},
+    [EVENT_VAULT_GONE] = {"UPDATE vaults SET gone = :time, stored = 0, living = 0 WHERE vault = :vault"
+                          " AND ending <> 0 AND gone = 0 AND request = :request AND " ACTS,
+                          SUM_UP("0", "0")},
 };
 
 _Static_assert(CATALOG_APPROVALS_MAX == 8 && IDENTITY_MACHINE == 1 && IDENTITY_PERSON == 2,

@@ -43,8 +43,9 @@ const char *const catalog_schema[] = {
     FLAG("shared") ", " TIME("created") ", " TIME("snapshot") ","
     " snapshots INTEGER NOT NULL CHECK (snapshots >= 0),"
     " bytes INTEGER NOT NULL CHECK (bytes >= 0),"
-    " stored INTEGER NOT NULL CHECK (stored >= 0), living INTEGER NOT NULL CHECK (living >= 0)) STRICT",
-    "CREATE INDEX vaults_tenant ON vaults (tenant, stored, living)",
+    " stored INTEGER NOT NULL CHECK (stored >= 0), living INTEGER NOT NULL CHECK (living >= 0), "
+    TIME("ending") ", " TIME("gone") ", " ID("request") ", CHECK (gone = 0 OR ending > 0)) STRICT",
+    "CREATE INDEX vaults_tenant ON vaults (tenant, gone, stored, living)",
     "CREATE TABLE writers (n INTEGER PRIMARY KEY, " ID("vault") ", " ID("writer") ", " ID("machine") ","
     " UNIQUE (vault, writer)) STRICT",
     "CREATE INDEX writers_machine ON writers (machine, n)",
@@ -101,7 +102,7 @@ const char *const catalog_schema[] = {
     " cancelled, used_by, used_pin FROM tokens"
 #define VAULT                                                                                      \
     "SELECT v.vault, v.tenant, v.id, v.shared, v.created, v.snapshot, v.snapshots, v.bytes,"       \
-    " v.stored, v.living FROM vaults v"
+    " v.stored, v.living, v.ending, v.gone, v.request FROM vaults v"
 #define GRANT   "SELECT grant_id, vault, id, by, created, until, ended, text FROM grants"
 #define REQUEST                                                                                    \
     "SELECT request, by, tenant, vault, kind, text, created, cancelled, executed, signed"          \
@@ -151,7 +152,8 @@ const char *const catalog_queries[QUERY_COUNT] = {
     [QUERY_ALARM] = ALARM " WHERE entry = ?1",
     [QUERY_STANDING] = ALARM " WHERE name = ?1 AND tenant = ?2 AND vault = ?3 AND id = ?4 AND request = ?5"
                              " AND over = 0 ORDER BY n DESC LIMIT 1",
-    [QUERY_HELD] = "SELECT CAST(total(stored) AS INTEGER), total(living), count(*) FROM vaults WHERE tenant = ?1",
+    [QUERY_HELD] = "SELECT CAST(total(stored) AS INTEGER), total(living), count(*) FROM vaults"
+                   " WHERE tenant = ?1 AND gone = 0",
     [QUERY_QUOTA] = "SELECT bytes, count, enforced, by, text FROM quotas WHERE id = ?1",
     [QUERY_MONTHS] = "SELECT m.month, m.stored, m.peak, m.added, m.snapshots, (SELECT count(*) FROM protected p"
                      " WHERE p.tenant = m.tenant AND p.month = m.month) FROM months m"

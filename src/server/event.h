@@ -68,6 +68,9 @@ enum event_kind {
     EVENT_QUOTA_ENFORCE,     /* tenant, text: why. Above its bytes nothing more is taken */
     EVENT_QUOTA_RELAX,       /* tenant, text: why. It only alarms again */
     EVENT_UPLOAD,            /* vault, id, bytes, count: packs that came since the last such entry, as the keeper counted */
+    EVENT_VAULT_END,         /* vault, request, text: why. All that is in it shall go */
+    EVENT_VAULT_KEEP,        /* vault, text: why. It shall not, after all */
+    EVENT_VAULT_GONE,        /* vault, request, count: snapshots received, ever; bytes: that they added; stored: bytes of its packs at the end. For ever */
     EVENT_KIND_COUNT
 };
 

@@ -84,6 +84,9 @@ const struct event_kind_row event_kinds[EVENT_KIND_COUNT] = {
     [EVENT_QUOTA_ENFORCE] = {"quota.enforce", B(TENANT) | B(TEXT), 0, 0},
     [EVENT_QUOTA_RELAX] = {"quota.relax", B(TENANT), B(TEXT), 0},
     [EVENT_UPLOAD] = {"upload", B(VAULT) | B(ID), B(BYTES) | B(COUNT), 0},
+    [EVENT_VAULT_END] = {"vault.end", B(VAULT) | B(REQUEST), B(TEXT), 0},
+    [EVENT_VAULT_KEEP] = {"vault.keep", B(VAULT), B(TEXT), 0},
+    [EVENT_VAULT_GONE] = {"vault.gone", B(VAULT) | B(REQUEST), B(BYTES) | B(COUNT) | B(STORED), 0},
 };
 
 const char *event_kind_name(enum event_kind k)

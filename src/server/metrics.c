@@ -136,6 +136,8 @@ static int list_vault(void *arg, const struct catalog_vault *v, struct err *e)
     (void)e;
     l->snapshots += v->snapshots;
     l->added += v->bytes;
+    if (v->gone_ns)
+        return 0;
     if (l->vaults++ >= LISTED_MAX)
         return 0;
     tenant_of(l, v->tenant, &tenant);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What somebody may see of a vault, and that it is recorded: A7 and A8 (reading.h). */
 #include "server/reading.h"
+#include "server/ending.h"
 
 void reading_done(struct reading *r)
 {
@@ -23,6 +24,8 @@ int reading_begin(struct request *q, struct reading *r)
         reply_refuse(q, "forbidden", "reading needs a grant: ask for one");
         return -1;
     }
+    if (ending_refuse_gone(q, &r->access.vault))
+        return -1;
     if (vaults_take(q->server, q->ids[0], &r->v, &why)) {
         reply_fail(q, &why);
         return -1;

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "server/alarms.h"
 #include "server/clock_guard.h"
+#include "server/ending.h"
 #include "server/upkeep.h"
 
 #include <stdio.h>
@@ -115,23 +116,35 @@ static int check_sequences(const json_t *o, struct err *e)
     return n && n <= 1000 ? 0 : err_set(e, ERR_USAGE, "which snapshots? {\"sequences\":[1, 2, …]}, at most 1000");
 }
 
+static int check_end(struct server *s, const uint8_t *vault, const json_t *o, struct err *e)
+{
+    struct catalog_vault v;
+    const json_t *reason = json_object_get(o, "reason");
+    if (reason && (!json_is_string(reason) || json_string_length(reason) > EVENT_NAME_MAX))
+        return err_set(e, ERR_USAGE, "a reason is a text of at most %d bytes", EVENT_NAME_MAX);
+    if (catalog_vault(s->catalog, vault, &v, e))
+        return -1;
+    return v.ending_ns ? err_set(e, ERR_EXISTS, "this vault is ending already") : 0;
+}
+
 int request_check(struct server *s, const struct catalog_request *r, struct err *e)
 {
     struct retention policy;
     bool of_vault = !bytes_are_zero(r->vault, UID_BYTES);
     json_t *o = parameters(r);
     int rc;
-    (void)s;
     if (strcmp(r->kind, REQUEST_POLICY) == 0)
         rc = check_policy(o, &policy, NULL, e);
     else if (strcmp(r->kind, REQUEST_FORGET) == 0 || strcmp(r->kind, REQUEST_RELEASE) == 0)
         rc = of_vault ? check_sequences(o, e) : err_set(e, ERR_USAGE, "of which vault?");
+    else if (strcmp(r->kind, REQUEST_DELETE) == 0)
+        rc = of_vault ? check_end(s, r->vault, o, e) : err_set(e, ERR_USAGE, "the end of which vault?");
     else if (strcmp(r->kind, REQUEST_CLOCK) == 0)
         rc = of_vault || bytes_are_zero(r->tenant, EVENT_ID_BYTES)
                  ? 0
                  : err_set(e, ERR_USAGE, "the clock is the server's: name a vault, or nothing for all of it");
     else
-        rc = err_set(e, ERR_USAGE, "a request is for \"policy\", \"forget\", \"release\" or \"clock\"");
+        rc = err_set(e, ERR_USAGE, "a request is for \"policy\", \"forget\", \"release\", \"delete\" or \"clock\"");
     json_decref(o);
     return rc;
 }
@@ -177,6 +190,8 @@ static int execute(struct server *s, const struct catalog_request *r, char *what
                                                  : upkeep_confirm_clock(s, r->vault, e);
     else if (strcmp(r->kind, REQUEST_RELEASE) == 0)
         rc = upkeep_release_named(s, r->vault, is_named, o, what, cap, e);
+    else if (strcmp(r->kind, REQUEST_DELETE) == 0)
+        rc = ending_begin(s, r, json_string_value(json_object_get(o, "reason")), e);
     else
         rc = upkeep_forget_named(s, r->vault, is_named, o, what, cap, e);
     json_decref(o);

@@ -13,6 +13,7 @@
 #define REQUEST_POLICY "policy" /* a policy that keeps less: of `tenant` or `vault`; text: {"policy":{…}} */
 #define REQUEST_FORGET "forget" /* snapshots of `vault` go to the trash, though rules keep them: {"sequences":[…]} */
 #define REQUEST_RELEASE "release" /* what is held in `vault` is so no longer: {"sequences":[…]} */
+#define REQUEST_DELETE "delete" /* all of `vault`, and then itself: {"reason":"…"}, or {} */
 #define REQUEST_CLOCK  "clock"  /* the clock is right; waits for nothing */
 
 enum request_state {

@@ -89,6 +89,7 @@ static void set_up(struct server *s, const struct server_options *o)
     s->installation.lock_fd = -1;
     (void)pthread_mutex_init(&s->decide, NULL);
     (void)pthread_mutex_init(&s->alarm_lock, NULL);
+    (void)pthread_mutex_init(&s->end_lock, NULL);
     (void)pthread_mutex_init(&s->recording.lock, NULL);
     (void)pthread_cond_init(&s->recording.turn, NULL);
     (void)pthread_mutex_init(&s->guard_lock, NULL);
@@ -138,6 +139,7 @@ bool server_stop(struct server *s, unsigned drain_ms)
     refusals_done(&s->refusals);
     (void)pthread_mutex_destroy(&s->decide);
     (void)pthread_mutex_destroy(&s->alarm_lock);
+    (void)pthread_mutex_destroy(&s->end_lock);
     (void)pthread_mutex_destroy(&s->recording.lock);
     (void)pthread_cond_destroy(&s->recording.turn);
     (void)pthread_mutex_destroy(&s->guard_lock);

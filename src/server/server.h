@@ -14,6 +14,7 @@
  *     ticks                          what is known of the clock, and how long this has run
  *     vaults/<id>/                   a vault each
  *     pending/<machine>/             vaults that are being made
+ *     ended/<id>/                    vaults that are gone, while they are removed
  *     bootstrap-token  control       of the program abrid: the first owner's token, a socket
  *     catalog.sqlite                 what follows from log and vaults: can be deleted
  *

@@ -4,7 +4,8 @@
  *
  * Locks, in the order in which they are taken:
  *   server.decide    who looks something up and records what follows from it, as one step
- *   server.alarm_lock  the same, of alarms
+ *   server.end_lock  who sends what is in an ending vault to the trash, brings it back, or says that it is gone
+ *   server.alarm_lock  the same as decide, of alarms
  *   vault_entry.lock everything of an opened vault but objects and arrivals
  *   vaults.lock, sessions.lock, record.lock   short, taken alone
  */
@@ -75,6 +76,8 @@ void vaults_give(struct server *s, struct vault_entry *v); /* NULL is fine */
 /* Opens it once more, for whatever takes long; both are set as far as it came. ERR_NO_VAULT. */
 MUST_CHECK int vaults_open_apart(struct server *s, const uint8_t id[UID_BYTES], struct store **store,
                                  struct vault **vault, struct err *e);
+/* Closes one that is open and that nobody uses: ERR_BUSY. */
+MUST_CHECK int vaults_drop(struct server *s, const uint8_t id[UID_BYTES], struct err *e);
 /* Its packs were counted anew; nothing happens if it is not open. */
 void vaults_measured(struct vaults *v, const uint8_t id[UID_BYTES], uint64_t stored);
 
@@ -128,6 +131,8 @@ void sessions_give(struct server *s, struct server_session *n); /* NULL is fine 
 /* It ends: as soon as nobody uses it. */
 void sessions_end(struct server *s, const uint8_t vault[UID_BYTES], const uint8_t session[UID_BYTES],
                   const uint8_t writer[UID_BYTES]);
+/* All of a vault: as soon as nobody uses them. */
+void sessions_end_all(struct server *s, const uint8_t vault[UID_BYTES]);
 /* Ends those that nobody has used since `before_ns`. */
 void sessions_sweep(struct server *s, int64_t before_ns);
 
@@ -177,7 +182,7 @@ struct server {
     struct tlog *log;
     struct catalog *catalog;
     struct recording recording;
-    pthread_mutex_t decide, alarm_lock;
+    pthread_mutex_t decide, alarm_lock, end_lock;
     struct vaults vaults;
     struct sessions sessions;
     struct tallies *tallies;

@@ -168,6 +168,31 @@ void sessions_end(struct server *s, const uint8_t vault[UID_BYTES],
         session_free(s, n);
 }
 
+/* The first that can be freed now; all of them are over. */
+static struct server_session *end_next(struct sessions *t, const uint8_t *vault)
+{
+    struct server_session *found = NULL;
+    (void)pthread_mutex_lock(&t->lock);
+    for (struct server_session *n = t->first; n; n = n->next) {
+        if (memcmp(n->vault, vault, UID_BYTES) != 0)
+            continue;
+        n->over = true;
+        if (!found && !n->users)
+            found = n;
+    }
+    if (found)
+        (void)unlink_idle(t, found);
+    (void)pthread_mutex_unlock(&t->lock);
+    return found;
+}
+
+void sessions_end_all(struct server *s, const uint8_t vault[UID_BYTES])
+{
+    struct server_session *n;
+    while ((n = end_next(&s->sessions, vault)) != NULL)
+        session_free(s, n);
+}
+
 void sessions_sweep(struct server *s, int64_t before_ns)
 {
     for (;;) {

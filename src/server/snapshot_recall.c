@@ -97,7 +97,7 @@ static int recall_one(void *arg, const struct catalog_vault *v, struct err *e)
     (void)e;
     hex_encode(v->vault, UID_BYTES, hex);
     installation_path(&s->installation, path, "vaults/%s", hex);
-    if (!s->stopping && store_dir_open(path, &store, NULL) == 0)
+    if (!s->stopping && !v->gone_ns && store_dir_open(path, &store, NULL) == 0)
         snapshots_recall(s, v->vault, store, NULL);
     store_close(store);
     return s->stopping;

@@ -4,6 +4,7 @@
  * uses any more end; once a day each vault is looked after (upkeep_vault.c), or when somebody asks.
  */
 #include "server/clock_guard.h"
+#include "server/ending.h"
 #include "server/requests.h"
 #include "server/upkeep.h"
 #include "server/watch.h"
@@ -53,7 +54,7 @@ static void look_after_all(struct server *s, bool asked)
         char hex[2 * UID_BYTES + 1];
         hex_encode(v->vault, UID_BYTES, hex);
         why = ERR_INIT;
-        if (upkeep_vault(s, v, share, &why))
+        if (!v->gone_ns && upkeep_vault(s, v, share, &why))
             server_tell(s, "upkeep of vault %s: %s", hex, why.msg);
     }
 }
@@ -79,6 +80,7 @@ static void *keep_up(void *arg)
     int64_t next = clock_monotonic_ns() + FIRST_NS;
     int64_t watch = clock_monotonic_ns() + EVERY_S * NS_PER_S;
     bool asked;
+    ending_remove_gone(s);
     snapshots_recall_all(s);
     while (!wait_or_stop(s)) {
         tallies_flush(s);
@@ -88,6 +90,8 @@ static void *keep_up(void *arg)
         bool due = is_due(s, &next, &asked);
         if (due)
             look_after_all(s, asked);
+        if (due)
+            ending_remove_gone(s);
         if (due || clock_monotonic_ns() >= watch) {
             watch_all(s);
             watch = clock_monotonic_ns() + WATCH_NS;

@@ -7,9 +7,9 @@
  * C2 What goes is in the log before it goes.
  * C3 A clock that is not trusted ends nothing (policy, M3), neither the vault's judgement nor the server's
  *    (clock_guard.c, K1); that is an alarm. What ends must have lasted in ticks, too (K2).
- * C5 Nothing of a tenant that was closed is forgotten before its grace is over.
+ * C5 Nothing of a tenant that was closed is forgotten before its grace is over, unless its vault is ending (upkeep_end.c).
  */
-#include "server/upkeep.h"
+#include "server/upkeep_internal.h"
 #include "server/clock_guard.h"
 
 #include "base/clock.h"
@@ -20,18 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
-struct tending {
-    struct server *s;
-    const struct catalog_vault *about;
-    struct store *store;
-    struct vault *v;
-    struct retention policy;
-    struct policy_clock clock;
-    bool frozen; /* by the server's own doubt */
-    struct upkeep_damage damage;
-};
-
-static void tending_done(struct tending *t)
+void tending_done(struct tending *t)
 {
     buf_done(&t->damage.packs);
     vault_close(t->v);
@@ -79,8 +68,8 @@ static int set_rules(struct tending *t, struct err *e)
 
 /* ---- forgetting -------------------------------------------------------------------------------- */
 
-static int record_fate(struct tending *t, enum event_kind kind, const struct snapshot *s,
-                       const char *text, struct err *e)
+int tending_record(struct tending *t, enum event_kind kind, const struct snapshot *s, const char *text,
+                   struct err *e)
 {
     struct event ev = {.kind = kind, .sequence = s->seq, .text = text};
     memcpy(ev.vault, t->about->vault, UID_BYTES);
@@ -90,14 +79,13 @@ static int record_fate(struct tending *t, enum event_kind kind, const struct sna
     return server_record(t->s, &ev, NULL, e);
 }
 
-static void not_forgotten(void *arg, const struct snapshot *s, const char *why)
+void tending_refused(void *arg, const struct snapshot *s, const char *why)
 {
     struct tending *t = arg;
     server_tell(t->s, "snapshot %llu was not forgotten after all: %s", (unsigned long long)s->seq, why);
 }
 
-/* K2: under the floor, or locked, for as long as that was made for. */
-static bool is_protected_still(struct tending *t, const struct snapshot *s, int64_t floor_ns)
+bool tending_is_protected(struct tending *t, const struct snapshot *s, int64_t floor_ns)
 {
     return !clock_guard_has_lasted(t->s, s->received_ns, floor_ns) ||
            (s->locked_until_ns &&
@@ -134,13 +122,13 @@ static int forget_some(struct tending *t, const struct snapshot_list *l, struct 
     if (decide(t, l, decisions, &floor_ns, e))
         return -1;
     for (size_t i = 0; i < l->count; i++) {
-        if (decisions[i].keep || is_protected_still(t, &l->items[i], floor_ns))
+        if (decisions[i].keep || tending_is_protected(t, &l->items[i], floor_ns))
             continue;
-        if (record_fate(t, EVENT_FORGET, &l->items[i], "no rule keeps it", e)) /* C2 */
+        if (tending_record(t, EVENT_FORGET, &l->items[i], "no rule keeps it", e)) /* C2 */
             return -1;
         go[n++] = &l->items[i];
     }
-    return n ? vault_forget(t->v, go, n, not_forgotten, t, &done, e) : 0;
+    return n ? vault_forget(t->v, go, n, tending_refused, t, &done, e) : 0;
 }
 
 /* C5 */
@@ -167,24 +155,29 @@ static int forget(struct tending *t, struct err *e)
         return 0;
     }
     alarm_over(t->s, &clock, "it is trusted again");
-    if (in_grace(t))
+    if (!t->about->ending_ns && in_grace(t))
         return 0;
     if (vault_snapshots(t->v, &l, NULL, NULL, e))
         return -1;
-    int rc = l.count ? forget_some(t, &l, e) : 0;
+    int rc = !l.count ? 0 : t->about->ending_ns ? upkeep_end_forget(t, &l, e) : forget_some(t, &l, e);
     snapshot_list_done(&l);
     return rc;
 }
 
 /* ---- collecting ----------------------------------------------------------------------------------- */
 
+bool tending_window_is_over(struct tending *t, const struct snapshot *s)
+{
+    return clock_guard_has_lasted(t->s, s->forgotten_since_ns,
+                                  s->forgotten_until_ns - s->forgotten_since_ns + VAULT_FREE_MARGIN_NS);
+}
+
 /* K2, C2 */
 static int freeing(void *arg, const struct snapshot *s, bool *stays, struct err *e)
 {
     struct tending *t = arg;
-    *stays = !clock_guard_has_lasted(t->s, s->forgotten_since_ns,
-                                     s->forgotten_until_ns - s->forgotten_since_ns + VAULT_FREE_MARGIN_NS);
-    return *stays ? 0 : record_fate(t, EVENT_FREE, s, NULL, e);
+    *stays = !tending_window_is_over(t, s);
+    return *stays ? 0 : tending_record(t, EVENT_FREE, s, NULL, e);
 }
 
 static void note_damage(void *arg, const char *object, const char *what)
@@ -229,15 +222,15 @@ int upkeep_vault(struct server *s, const struct catalog_vault *v, unsigned share
     int rc = set_rules(&t, e) || count_usage(&t, e) || forget(&t, e) || collect(&t, e) || count_usage(&t, e) ? -1 : 0;
     /* Whatever is wrong with the rules: damage is looked for. */
     struct err why = ERR_INIT;
-    if (upkeep_scrub(s, v, t.v, &t.damage, share, &why) == 0)
-        return rc;
-    return rc ? -1 : err_give(e, &why);
+    if (upkeep_scrub(s, v, t.v, &t.damage, share, &why) && !rc)
+        rc = err_give(e, &why);
+    return rc || (v->ending_ns && upkeep_end_close(&t, e)) ? -1 : 0;
 }
 
 /* ---- requests ------------------------------------------------------------------------------------------------ */
 
-static int begin(struct tending *t, struct server *s, struct catalog_vault *about,
-                 const uint8_t *vault, struct err *e)
+int tending_begin(struct tending *t, struct server *s, struct catalog_vault *about,
+                  const uint8_t vault[UID_BYTES], struct err *e)
 {
     *t = (struct tending){.s = s, .about = about};
     return catalog_vault(s->catalog, vault, about, e) || upkeep_policy(s, about, &t->policy, e) ||
@@ -250,14 +243,14 @@ int upkeep_rules(struct server *s, const uint8_t vault[UID_BYTES], struct err *e
 {
     CLEANUP(tending_done) struct tending t = {0};
     struct catalog_vault about;
-    return begin(&t, s, &about, vault, e);
+    return tending_begin(&t, s, &about, vault, e);
 }
 
 int upkeep_confirm_clock(struct server *s, const uint8_t vault[UID_BYTES], struct err *e)
 {
     CLEANUP(tending_done) struct tending t = {0};
     struct catalog_vault about;
-    return begin(&t, s, &about, vault, e) || vault_clock_confirm(t.v, e) ? -1 : 0;
+    return tending_begin(&t, s, &about, vault, e) || vault_clock_confirm(t.v, e) ? -1 : 0;
 }
 
 struct confirming {
@@ -271,6 +264,8 @@ static int confirm_one(void *arg, const struct catalog_vault *v, struct err *e)
     struct err why = ERR_INIT;
     char hex[2 * UID_BYTES + 1];
     (void)e;
+    if (v->gone_ns)
+        return 0;
     c->count++;
     if (upkeep_confirm_clock(c->s, v->vault, &why) == 0)
         return 0;
@@ -304,7 +299,7 @@ int upkeep_release_named(struct server *s, const uint8_t vault[UID_BYTES],
     struct catalog_vault about;
     struct snapshot_list l = {0};
     size_t n = 0;
-    if (begin(&t, s, &about, vault, e) || vault_snapshots(t.v, &l, NULL, NULL, e))
+    if (tending_begin(&t, s, &about, vault, e) || vault_snapshots(t.v, &l, NULL, NULL, e))
         return -1;
     int rc = 0;
     for (size_t i = 0; !rc && i < l.count; i++) {
@@ -332,19 +327,19 @@ int upkeep_forget_named(struct server *s, const uint8_t vault[UID_BYTES],
     char refused[400] = "";
     struct vault_rules rules;
     size_t n = 0, asked = 0;
-    if (begin(&t, s, &about, vault, e) || vault_clock_judge(t.v, &t.clock, e) || vault_rules(t.v, &rules, e) ||
+    if (tending_begin(&t, s, &about, vault, e) || vault_clock_judge(t.v, &t.clock, e) || vault_rules(t.v, &rules, e) ||
         vault_snapshots(t.v, &l, NULL, NULL, e))
         return -1;
     CLEANUP_FREE const struct snapshot **go = mem_array(l.count + 1, sizeof *go);
     int rc = go ? 0 : err_no_memory(e, "a list");
     for (size_t i = 0; !rc && i < l.count; i++)
         if (named(o, l.items[i].seq)) {
-            if (is_protected_still(&t, &l.items[i], rules.floor_ns)) {
+            if (tending_is_protected(&t, &l.items[i], rules.floor_ns)) {
                 count_refused(refused, &l.items[i], "its floor or lock counts time in which the server ran");
                 asked++;
                 continue;
             }
-            rc = record_fate(&t, EVENT_FORGET, &l.items[i], "a request", e);
+            rc = tending_record(&t, EVENT_FORGET, &l.items[i], "a request", e);
             go[n++] = &l.items[i];
         }
     if (!rc && n)

@@ -118,9 +118,10 @@ int vault_enter(struct server *s, const struct catalog_identity *who, const stru
                 struct err *e)
 {
     char place[SERVER_PATH_MAX];
+    struct catalog_vault there;
     struct event ev = {.kind = EVENT_VAULT_CREATE, .shared = info->shared};
     place_of(s, info->id, place);
-    if (access(place, F_OK) == 0)
+    if (access(place, F_OK) == 0 || catalog_vault(s->catalog, info->id, &there, NULL) == 0) /* or was, and is gone */
         return err_set(e, ERR_EXISTS, "there is a vault of that id already");
     memcpy(ev.by, who->id, EVENT_ID_BYTES);
     memcpy(ev.id, who->id, EVENT_ID_BYTES);
@@ -169,7 +170,7 @@ static int tell_missing(void *arg, const struct catalog_vault *v, struct err *e)
     char path[SERVER_PATH_MAX];
     (void)e;
     place_of(s, v->vault, path);
-    if (access(path, F_OK))
+    if (!v->gone_ns && access(path, F_OK))
         server_tell(s, "'%s' is missing: the log says that this vault was made, and nothing that it was removed", path);
     return 0;
 }

@@ -133,6 +133,27 @@ void vaults_give(struct server *s, struct vault_entry *v)
     (void)pthread_mutex_unlock(&s->vaults.lock);
 }
 
+int vaults_drop(struct server *s, const uint8_t id[UID_BYTES], struct err *e)
+{
+    struct vaults *v = &s->vaults;
+    (void)pthread_mutex_lock(&v->lock);
+    struct vault_entry **at = &v->first, *n;
+    while (*at && memcmp((*at)->id, id, UID_BYTES) != 0)
+        at = &(*at)->next;
+    n = *at;
+    bool busy = n && n->users;
+    if (n && !busy) {
+        *at = n->next;
+        v->count--;
+    }
+    (void)pthread_mutex_unlock(&v->lock);
+    if (busy)
+        return err_set(e, ERR_BUSY, "somebody is reading it");
+    if (n)
+        entry_free(n);
+    return 0;
+}
+
 void vaults_measured(struct vaults *v, const uint8_t id[UID_BYTES], uint64_t stored)
 {
     (void)pthread_mutex_lock(&v->lock);

@@ -2,7 +2,8 @@
 /*
  * W1 An alarm about a machine is of its tenant and itself: it stays the same alarm whatever vault it adds to.
  * W2 Who is revoked, or whose tenant was closed, is expected nothing of: alarms about him end. That he was revoked stays one until
- *    somebody knows it, or the tenant leaves.
+ *    somebody knows it, or the tenant leaves. Nor are snapshots expected of a machine whose vault is ending, or is gone: an alarm of
+ *    its own tells of that.
  */
 #include "server/watch.h"
 
@@ -85,10 +86,18 @@ int watch_why_unprotected(struct server *s, const struct catalog_identity *i, in
     return 0;
 }
 
+static bool has_ending_vault(struct server *s, const struct catalog_identity *i)
+{
+    struct catalog_vault v;
+    return catalog_vault_of(s->catalog, i->id, &v, NULL) == 0 && v.ending_ns;
+}
+
 static void watch_silence(struct watching *w, const struct catalog_identity *i, const struct retention *policy)
 {
     const struct alarm_cause c = {.name = ALARM_SILENCE, .tenant = i->tenant, .id = i->id};
-    if (is_silent(i, policy, w->now_ns))
+    if (has_ending_vault(w->s, i)) /* W2 */
+        alarm_over(w->s, &c, "its vault is ending");
+    else if (is_silent(i, policy, w->now_ns))
         alarm_raise(w->s, &c, ALARM_ONCE, "%s: no snapshot for %lld hours", i->name,
                     (long long)((w->now_ns - last_snapshot(i)) / NS_PER_S / 3600));
     else

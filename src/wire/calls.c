@@ -14,6 +14,7 @@ const struct wire_call wire_calls[] = {
     {"PUT", "/v1/self/vault", false},
     {"GET", "/v1/vaults", false},
     {"GET", "/v1/vaults/{vault}", false},
+    {"POST", "/v1/vaults/{vault}/keep", true},
     {"POST", "/v1/vaults/{vault}/writers", false},
     {"GET", "/v1/vaults/{vault}/writers/{writer}/past", false},
     {"GET", "/v1/vaults/{vault}/objects", false},

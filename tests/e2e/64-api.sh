@@ -41,6 +41,7 @@ step 'every call with success, and every member of every answer'
 enrol_machine silent
 enrol_machine full '"restore":true'
 expect_status 0 as full backup "$T/src"
+echo more >"$T/src/more" # or the second one may have no pack of its own
 expect_status 0 as full backup "$T/src"
 expect_status 0 /usr/bin/python3 "$(dirname "$0")/api_answers.py" "$URL" "$OPENAPI" "$ROOT" owner="$OWNER" operator="$T/operator" \
     officer="$T/officer" web="$T/full" lone="$T/silent" nobody=

@@ -4,9 +4,12 @@
  * before a file is opened for reading
  *   ABRI_TEST_VANISH=NAME   it is removed, and
  *   ABRI_TEST_GROW=NAME     a byte is appended to it, after it was opened.
+ * And a crash: ABRI_TEST_DIE=before (or after) kills the process there where it moves a directory
+ * to one that is called "ended".
  */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,4 +73,23 @@ int race_openat64(int dirfd, const char *path, int flags, ...)
 int race_openat64_2(int dirfd, const char *path, int flags)
 {
     return open_real("openat64", dirfd, path, flags, 0);
+}
+
+/* ---- a crash ------------------------------------------------------------------------------ */
+
+typedef int rename_function(int from_dir, const char *from, int to_dir, const char *to, unsigned flags);
+int race_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags) __asm__("renameat2");
+
+int race_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
+{
+    rename_function *real;
+    void *p = dlsym(RTLD_NEXT, "renameat2");
+    const char *when = strstr(to, "/ended/") ? getenv("ABRI_TEST_DIE") : NULL;
+    memcpy(&real, &p, sizeof real);
+    if (when && strcmp(when, "before") == 0)
+        (void)raise(SIGKILL);
+    int rc = real(from_dir, from, to_dir, to, flags);
+    if (when && rc == 0)
+        (void)raise(SIGKILL);
+    return rc;
 }

@@ -203,7 +203,7 @@ static bool token_create(struct model *m, const struct event *ev)
         return false;
     if (!none(ev->id) && (!i || i->revoked_ns || i->type != ev->type || !same(i->tenant, ev->tenant)))
         return false;
-    if (!none(ev->vault) && (!v || !same(v->tenant, ev->tenant)))
+    if (!none(ev->vault) && (!v || v->ending_ns || !same(v->tenant, ev->tenant)))
         return false;
     struct catalog_token *new = &m->tokens[m->tokens_count++];
     COPY(token);
@@ -336,7 +336,7 @@ static bool vault_create(struct model *m, const struct event *ev)
 static bool vault_writer(struct model *m, const struct event *ev)
 {
     const struct catalog_vault *v = vault_of(m, ev->vault);
-    if (!v || !acts(m, ev) || !open_tenant(m, v->tenant) || !machine_of(m, ev->id, v->tenant) ||
+    if (!v || v->ending_ns || !acts(m, ev) || !open_tenant(m, v->tenant) || !machine_of(m, ev->id, v->tenant) ||
         (!v->shared && !same(v->id, ev->id)) || writer_of(m, ev->vault, ev->writer))
         return false;
     struct writer *new = &m->writers[m->writers_count++];
@@ -348,7 +348,8 @@ static bool vault_writer(struct model *m, const struct event *ev)
 
 static bool grant_create(struct model *m, const struct event *ev)
 {
-    if (!acts(m, ev) || !vault_of(m, ev->vault) || !living(m, ev->id) || grant_of(m, ev->grant))
+    const struct catalog_vault *v = vault_of(m, ev->vault);
+    if (!acts(m, ev) || !v || v->gone_ns || !living(m, ev->id) || grant_of(m, ev->grant))
         return false;
     struct catalog_grant *new = &m->grants[m->grants_count++];
     COPY(grant);
@@ -406,7 +407,7 @@ static void count_month(struct model *m, const uint8_t *tenant, const uint8_t *m
 static bool usage(struct model *m, const struct event *ev)
 {
     struct catalog_vault *v = vault_of(m, ev->vault);
-    if (!v || !same(v->tenant, ev->tenant))
+    if (!v || v->gone_ns || !same(v->tenant, ev->tenant))
         return false;
     v->stored = most(ev->stored);
     v->living = ev->count;
@@ -596,6 +597,44 @@ static bool request_step(struct model *m, const struct event *ev)
     return true;
 }
 
+static bool vault_end(struct model *m, const struct event *ev)
+{
+    struct catalog_vault *v = vault_of(m, ev->vault);
+    const struct catalog_request *r = request_of(m, ev->request);
+    if (!acts(m, ev) || !v || v->ending_ns || !r || !same(r->vault, ev->vault) || strcmp(r->kind, "delete") != 0 ||
+        r->executed_ns || r->cancelled_ns)
+        return false;
+    v->ending_ns = ev->time_ns;
+    memcpy(v->request, ev->request, 16);
+    return true;
+}
+
+static bool vault_keep(struct model *m, const struct event *ev)
+{
+    struct catalog_vault *v = vault_of(m, ev->vault);
+    if (!acts(m, ev) || !v || !v->ending_ns || v->gone_ns)
+        return false;
+    v->ending_ns = 0;
+    memset(v->request, 0, 16);
+    for (size_t i = 0; i < m->requests_count; i++) {
+        struct catalog_request *r = &m->requests[i];
+        if (same(r->vault, ev->vault) && strcmp(r->kind, "delete") == 0 && !r->executed_ns && !r->cancelled_ns)
+            r->cancelled_ns = ev->time_ns;
+    }
+    return true;
+}
+
+static bool vault_gone(struct model *m, const struct event *ev)
+{
+    struct catalog_vault *v = vault_of(m, ev->vault);
+    if (!acts(m, ev) || !v || !v->ending_ns || v->gone_ns || !same(v->request, ev->request))
+        return false;
+    v->gone_ns = ev->time_ns;
+    v->stored = v->living = 0;
+    (void)sum_up(m, v->tenant);
+    return true;
+}
+
 static bool take(struct model *m, const struct event *ev)
 {
     switch (ev->kind) {
@@ -631,6 +670,9 @@ static bool take(struct model *m, const struct event *ev)
     case EVENT_QUOTA_ENFORCE: return quota_enforce(m, ev);
     case EVENT_QUOTA_RELAX: return quota_relax(m, ev);
     case EVENT_UPLOAD: return upload(m, ev);
+    case EVENT_VAULT_END: return vault_end(m, ev);
+    case EVENT_VAULT_KEEP: return vault_keep(m, ev);
+    case EVENT_VAULT_GONE: return vault_gone(m, ev);
     default: return true;
     }
 }
@@ -697,7 +739,7 @@ static void ask_held(struct model *m, const uint8_t *tenant, struct buf *out)
 {
     struct catalog_held h = {0};
     for (size_t i = 0; i < m->vaults_count; i++)
-        if (same(m->vaults[i].tenant, tenant)) {
+        if (same(m->vaults[i].tenant, tenant) && !m->vaults[i].gone_ns) {
             h.stored += m->vaults[i].stored;
             h.living += m->vaults[i].living;
             h.vaults++;

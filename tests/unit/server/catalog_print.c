@@ -85,7 +85,8 @@ void print_vault(struct buf *out, const struct catalog_vault *v)
     print_id(out, v->tenant);
     print_id(out, v->id);
     NUMBERS(v->shared, v->created_ns, v->snapshot_ns, (int64_t)v->snapshots, (int64_t)v->bytes,
-            (int64_t)v->stored, (int64_t)v->living);
+            (int64_t)v->stored, (int64_t)v->living, v->ending_ns, v->gone_ns);
+    print_id(out, v->request);
     put(out, "\n");
 }
 

@@ -68,10 +68,28 @@ static enum event_kind kind(struct world_random *r)
                                            EVENT_VAULT_WRITER,  EVENT_SNAPSHOT,        EVENT_TOKEN_CREATE,
                                            EVENT_TOKEN_USE,     EVENT_GRANT_CREATE,    EVENT_ALARM,
                                            EVENT_ALARM_CLOSE,   EVENT_QUOTA_ENFORCE,   EVENT_SESSION_BEGIN,
-                                           EVENT_ROLE_GIVE,     EVENT_ROLE_TAKE};
+                                           EVENT_ROLE_GIVE,     EVENT_ROLE_TAKE,       EVENT_REQUEST_CREATE,
+                                           EVENT_VAULT_END,     EVENT_VAULT_KEEP,      EVENT_VAULT_GONE};
     enum event_kind k = 1 + (enum event_kind)world_random(r, EVENT_KIND_COUNT - 1);
     bool ends = k == EVENT_TENANT_CLOSE || k == EVENT_IDENTITY_REVOKE;
-    return (ends && world_random(r, 12)) || world_random(r, 2) ? grow[world_random(r, 14)] : k;
+    return (ends && world_random(r, 12)) || world_random(r, 2) ? grow[world_random(r, sizeof grow / sizeof *grow)] : k;
+}
+
+/* So that there are vaults, and some end: machines are of the first tenant, mostly, and each request asks for the end of the
+ * vault of its own number. */
+static void meet(struct world_random *r, struct event *ev)
+{
+    bool of_vault = ev->kind == EVENT_VAULT_END || ev->kind == EVENT_VAULT_GONE || ev->kind == EVENT_REQUEST_CREATE;
+    if (world_random(r, 4) == 0)
+        return;
+    if (ev->kind == EVENT_IDENTITY_CREATE || ev->kind == EVENT_VAULT_CREATE)
+        world_id(TENANT, 0, ev->tenant);
+    if (ev->kind == EVENT_IDENTITY_CREATE && world_random(r, 2))
+        ev->type = IDENTITY_MACHINE;
+    if (ev->kind == EVENT_REQUEST_CREATE)
+        ev->name = "delete";
+    if (of_vault)
+        world_id(VAULT, ev->request[0] & 15U, ev->vault);
 }
 
 struct event world_event(struct world_random *r, int64_t *now)
@@ -96,5 +114,6 @@ struct event world_event(struct world_random *r, int64_t *now)
             fill(r, &ev, (enum field)f);
     if (ev.kind == EVENT_ALARM || ev.kind == EVENT_ALARM_CLOSE)
         ev.name = names[world_random(r, 2)];
+    meet(r, &ev);
     return ev;
 }
