@@ -2,7 +2,7 @@
 /*
  * Vaults that are ending, over the wire: why one is still there, and keeping it.
  *
- * A15 One person alone keeps a vault, in any role that may ask for its end: keeping is always cheap. Who may not
+ * A20 One person alone keeps a vault, in any role that may ask for its end: keeping is always cheap. Who may not
  *     hears what somebody hears who asks for what does not exist.
  */
 #include "server/alarms.h"

@@ -277,19 +277,21 @@ expect_equal "$(about '.ending | [.damaged, .latest] | map(tostring) | join(" ")
 cp "$T/record" "$record"
 
 step 'a session that began before holds it as long as it lives'
-mkfifo "$T/held"
-/usr/bin/python3 - "$ROOT/vaults/$V/tmp/lease-session-00112233445566778899aabbccddeeff" "$T/held" <<'PY' &
+mkfifo "$T/held" "$T/until"
+/usr/bin/python3 - "$ROOT/vaults/$V/tmp/lease-session-00112233445566778899aabbccddeeff" "$T/held" "$T/until" <<'PY' &
 import fcntl, sys
 f = open(sys.argv[1], "w")
 fcntl.flock(f, fcntl.LOCK_EX)
+until = open(sys.argv[3])
 open(sys.argv[2], "w").write("held")
-open(sys.argv[2]).read()
+until.read()
 PY
 holder=$!
+exec 9>"$T/until" # it ends with this shell, however that ends
 expect_equal "$(cat "$T/held")" held
 upkeep
 expect_equal "$(said vault.gone)" 0
-echo >"$T/held"
+exec 9>&-
 wait "$holder"
 
 step 'gone: the log first; a crash on each side of the removal is finished'
