@@ -8,6 +8,9 @@
  *
  * so a place never holds half a vault, and a crash anywhere leaves something that the next round finishes: all removals go through here.
  * What lies in `ended/` and is not gone by the log (which was put back from an older copy) is told, and touched by nobody.
+ *
+ * V7 The log itself is asked before anything is moved or removed. The catalogue, which anybody with the disk can change,
+ *    only says where to look.
  */
 #include "server/ending.h"
 
@@ -71,6 +74,31 @@ static int remove_entry(struct server *s, int dir, const char *name, unsigned de
     return unlinkat(dir, name, AT_REMOVEDIR) ? err_sys(e, errno, "remove '%s'", name) : 0;
 }
 
+/* ---- whether it is so ------------------------------------------------------------------------- */
+
+static bool is_end_of(const struct buf *entry, const uint8_t *vault)
+{
+    static const char kind[] = "\"vault.gone\"";
+    struct event ev;
+    if (!memmem(entry->data, entry->len, kind, sizeof kind - 1) || event_decode(entry->data, entry->len, &ev, NULL))
+        return false;
+    bool is = ev.kind == EVENT_VAULT_GONE && memcmp(ev.vault, vault, UID_BYTES) == 0;
+    event_done(&ev);
+    return is;
+}
+
+/* V7: from the newest entry on, for the end of a vault is mostly among the last. */
+static bool log_says_gone(struct server *s, const uint8_t *vault)
+{
+    CLEANUP(buf_done) struct buf entry = {.max = TLOG_ENTRY_MAX};
+    for (uint64_t i = tlog_size(s->log); i-- > 0 && !s->stopping;) {
+        buf_reset(&entry);
+        if (tlog_entry(s->log, i, &entry, NULL) == 0 && is_end_of(&entry, vault))
+            return true;
+    }
+    return false;
+}
+
 /* ---- one vault ---------------------------------------------------------------------------------- */
 
 static void paths_of(const struct server *s, const uint8_t *vault, char place[SERVER_PATH_MAX], char ended[SERVER_PATH_MAX])
@@ -88,6 +116,9 @@ static int move_away(struct server *s, const struct catalog_vault *v, struct err
     paths_of(s, v->vault, from, to);
     if (access(from, F_OK))
         return errno == ENOENT ? 0 : err_sys(e, errno, "look at '%s'", from);
+    if (!log_says_gone(s, v->vault))
+        return err_set(e, ERR_DAMAGED, "no entry of the log says so: it stays. The catalogue is not what follows from the log: stop the server, "
+                                       "remove it, start again");
     ending_tell_gone(s, v); /* before it cannot be seen any more that it was not */
     sessions_end_all(s, v->vault);
     if (vaults_drop(s, v->vault, e))
@@ -119,7 +150,8 @@ static int move_if_gone(void *arg, const struct catalog_vault *v, struct err *e)
 static bool is_gone(struct server *s, const char *name, struct catalog_vault *v)
 {
     uint8_t id[UID_BYTES];
-    return hex_decode(name, strlen(name), id, UID_BYTES) && catalog_vault(s->catalog, id, v, NULL) == 0 && v->gone_ns;
+    return hex_decode(name, strlen(name), id, UID_BYTES) && catalog_vault(s->catalog, id, v, NULL) == 0 && v->gone_ns &&
+           log_says_gone(s, id);
 }
 
 static void empty_ended(struct server *s, const char *path)

@@ -126,8 +126,10 @@ static int close_if_over(struct tending *t, struct err *e)
 {
     struct catalog_vault now;
     bool ending, over = false;
-    if (look_again(t, &now, &ending, e) || !ending)
-        return ending ? -1 : 0;
+    if (look_again(t, &now, &ending, e))
+        return -1;
+    if (!ending)
+        return 0;
     ending_tell(t->s, &now);
     return judge(t, &now, &over, e) || (over && record_gone(t, &now, e)) ? -1 : 0;
 }
