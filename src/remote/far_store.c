@@ -49,7 +49,7 @@ static int far_remove(struct store *s, const char *name, struct err *e)
     struct far_store *f = far_of(s);
     if (far_is_near(name))
         return store_remove(f->near, name, e);
-    return err_set(e, ERR_REFUSED, "%s: nothing can be removed from a server's vault from outside",
+    return err_set(e, ERR_REFUSED, "%s: nothing can be removed from a vault on a server",
                    name);
 }
 

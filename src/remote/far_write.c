@@ -192,6 +192,10 @@ static int send_as(struct far_writer *w, const char *name, struct err *e)
         far_path(w->store, path, "writers");
         return send_to(w, "POST", path, e);
     }
+    if (strncmp(name, "keys/", 5) == 0) {
+        far_path(w->store, path, "%s", name);
+        return send_to(w, "PUT", path, e);
+    }
     if (strncmp(name, "sessions/", 9) != 0)
         return err_set(e, ERR_REFUSED, "%s: nothing of this kind can be put into a server's vault",
                        name);

@@ -65,6 +65,7 @@ API_HANDLER(api_vault);
 API_HANDLER(api_vault_prepare);
 API_HANDLER(api_vault_adopt);
 API_HANDLER(api_writer_add);
+API_HANDLER(api_key_add);
 API_HANDLER(api_writer_past);
 
 /* api_snapshots.c */

@@ -231,6 +231,42 @@ void api_writer_add(struct request *q, const json_t *in, const uint8_t *body, si
         reply_json(q, 201, json_pack("{s:o}", "writer", json_id(writer, UID_BYTES)));
 }
 
+/* ---- passphrases -------------------------------------------------------------------------------- */
+
+static int add_key(struct request *q, const uint8_t *body, size_t len, struct err *e)
+{
+    struct vault_entry *v = NULL;
+    char hex[2 * UID_BYTES + 1];
+    struct event ev = {.kind = EVENT_KEY_ADD, .text = hex};
+    if (vaults_take(q->server, q->ids[0], &v, e))
+        return -1;
+    (void)pthread_mutex_lock(&v->lock);
+    int rc = keeper_add_key(v->vault, q->ids[1], body, len, e);
+    (void)pthread_mutex_unlock(&v->lock);
+    vaults_give(q->server, v);
+    hex_encode(q->ids[1], UID_BYTES, hex);
+    memcpy(ev.by, q->caller.identity.id, EVENT_ID_BYTES);
+    memcpy(ev.id, q->caller.identity.id, EVENT_ID_BYTES);
+    memcpy(ev.vault, q->ids[0], UID_BYTES);
+    return rc || server_record(q->server, &ev, NULL, e) ? -1 : 0;
+}
+
+/* Whoever may add and read opened the vault anyway. None is taken away from here: a thief would take the owner's. */
+void api_key_add(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    struct vault_access a;
+    struct err why = ERR_INIT;
+    (void)in;
+    if (access_to_vault(q, q->ids[0], &a) || ending_refuse_writers(q, &a.vault))
+        return;
+    if (!(a.rights & WIRE_RIGHT_ADD) || !(a.rights & WIRE_RIGHT_READ))
+        reply_refuse(q, "forbidden", "a passphrase is added by a machine of this vault that may read it");
+    else if (add_key(q, body, len, &why))
+        reply_fail(q, &why);
+    else
+        reply_json(q, 201, json_object());
+}
+
 void api_writer_past(struct request *q, const json_t *in, const uint8_t *body, size_t len)
 {
     struct vault_access a;

@@ -27,6 +27,7 @@ const struct call calls[] = {
     {"POST", VAULT "/keep", ASKERS, BODY_JSON, WIRE_JSON_MAX, api_vault_keep, NULL, "call off its end"},
     {"POST", VAULT "/writers", CALL_MACHINE, BODY_BYTES, VAULT_OBJECT_MAX, api_writer_add, NULL, "join a vault"},
     {"GET", VAULT "/writers/{writer}/past", CALL_MACHINE, BODY_NONE, 0, api_writer_past, NULL, "where my chain stands"},
+    {"PUT", VAULT "/keys/{key}", CALL_MACHINE, BODY_BYTES, VAULT_OBJECT_MAX, api_key_add, NULL, "another passphrase: a recovery key, wrapped"},
     {"GET", VAULT "/objects", CALL_KNOWN, BODY_NONE, 0, api_object_list, NULL, "list objects"},
     {"GET", VAULT "/objects/{name}", CALL_KNOWN, BODY_NONE, 0, api_object, NULL, "read an object"},
     {"GET", VAULT "/outline", CALL_KNOWN, BODY_NONE, 0, api_outline, NULL, "lists and small objects in one answer"},

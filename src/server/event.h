@@ -71,6 +71,7 @@ enum event_kind {
     EVENT_VAULT_END,         /* vault, request, text: why. All that is in it shall go */
     EVENT_VAULT_KEEP,        /* vault, text: why. It shall not, after all */
     EVENT_VAULT_GONE,        /* vault, request, count: snapshots received, ever; bytes: that they added; stored: bytes of its packs at the end. For ever */
+    EVENT_KEY_ADD,           /* vault, id: the machine, text: the wrapped key's id */
     EVENT_KIND_COUNT
 };
 

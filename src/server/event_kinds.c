@@ -87,6 +87,7 @@ const struct event_kind_row event_kinds[EVENT_KIND_COUNT] = {
     [EVENT_VAULT_END] = {"vault.end", B(VAULT) | B(REQUEST), B(TEXT), 0},
     [EVENT_VAULT_KEEP] = {"vault.keep", B(VAULT), B(TEXT), 0},
     [EVENT_VAULT_GONE] = {"vault.gone", B(VAULT) | B(REQUEST), B(BYTES) | B(COUNT) | B(STORED), 0},
+    [EVENT_KEY_ADD] = {"key.add", B(VAULT) | B(ID) | B(TEXT), 0, 0},
 };
 
 const char *event_kind_name(enum event_kind k)

@@ -39,6 +39,11 @@ MUST_CHECK int keeper_adopt(struct store *s, const struct keeper_object *objects
 MUST_CHECK int keeper_add_writer(struct vault *v, const uint8_t *certificate, size_t len,
                                  uint8_t writer_out[UID_BYTES], struct err *e);
 
+/* Another passphrase: a recovery key, wrapped. That it is the right one only its owner can tell; a wrong one opens nothing. Adding
+ * the same again is fine. ERR_DAMAGED; ERR_LIMIT. */
+#define KEEPER_KEYS_MAX 64u
+MUST_CHECK int keeper_add_key(struct vault *v, const uint8_t id[UID_BYTES], const uint8_t *key, size_t len, struct err *e);
+
 /* ---- a writer's session --------------------------------------------------------------- */
 
 /* The session's sealed key, signed by `writer`. ERR_NO_KEY: the writer is revoked or

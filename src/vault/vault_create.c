@@ -285,27 +285,3 @@ int keeper_adopt(struct store *s, const struct keeper_object *objects, size_t co
         make_parity(s);
     return rc;
 }
-
-int keeper_add_writer(struct vault *v, const uint8_t *certificate, size_t len,
-                      uint8_t writer_out[UID_BYTES], struct err *e)
-{
-    struct certificate t;
-    char name[2 * UID_BYTES + 1];
-    struct err why = ERR_INIT;
-    if (certificate_decode(certificate, len, v->info.owner_pk, &t, e))
-        return -1;
-    if (memcmp(t.vault, v->info.id, UID_BYTES) != 0)
-        return err_set(e, ERR_REFUSED, "the certificate is of another vault");
-    hex_encode(t.writer, UID_BYTES, name);
-    if (vault_put(v, VAULT_WRITER, name, certificate, len, &why)) {
-        CLEANUP(buf_done) struct buf there = {0};
-        if (why.cls != ERR_EXISTS)
-            return err_give(e, &why);
-        if (vault_get(v, VAULT_WRITER, name, &there, e))
-            return -1;
-        if (there.len != len || memcmp(there.data, certificate, len) != 0)
-            return err_set(e, ERR_EXISTS, "writers/%s is there already, and another", name);
-    }
-    memcpy(writer_out, t.writer, UID_BYTES);
-    return 0;
-}

@@ -17,6 +17,7 @@ const struct wire_call wire_calls[] = {
     {"POST", "/v1/vaults/{vault}/keep", true},
     {"POST", "/v1/vaults/{vault}/writers", false},
     {"GET", "/v1/vaults/{vault}/writers/{writer}/past", false},
+    {"PUT", "/v1/vaults/{vault}/keys/{key}", false},
     {"GET", "/v1/vaults/{vault}/objects", false},
     {"GET", "/v1/vaults/{vault}/objects/{name}", false},
     {"POST", "/v1/vaults/{vault}/read", false},

@@ -55,9 +55,20 @@ for verb in 'forget --keep-last 1' 'gc' "lock latest --until 2031-01-01" "tag la
     expect_one_error
 done
 
+step 'a passphrase is added from afar; the old one goes on to open'
+expect_status 0 env ABRI_NEW_PASSPHRASE=second ABRI_CONFIG_DIR="$T/web" ABRI_CACHE_DIR="$T/cache-web" ABRI_VAULT="$URL" "$ABRI" key add --label 'the second'
+expect_status 0 env ABRI_PASSPHRASE=second ABRI_CONFIG_DIR="$T/web" ABRI_CACHE_DIR="$T/cache-web" ABRI_VAULT="$URL" "$ABRI" ls latest
+expect_status 0 as web ls latest
+expect_status 13 env ABRI_NEW_PASSPHRASE=third ABRI_CONFIG_DIR="$T/web" ABRI_CACHE_DIR="$T/cache-web" ABRI_VAULT="$URL" "$ABRI" key passwd
+expect_one_error
+expect_grep 'the new passphrase works, but so does the old one' "$T/err"
+expect_status 0 env ABRI_PASSPHRASE=third ABRI_CONFIG_DIR="$T/web" ABRI_CACHE_DIR="$T/cache-web" ABRI_VAULT="$URL" "$ABRI" ls latest
+expect_equal "$(call GET '/v1/log/entries?from=0&count=1000' | jq '[.entries[].event | select(.kind == "key.add")] | length')" 2
+
 step 'a machine that may only add reads nothing, not even its own'
 enrol_machine db
 expect_status 0 as db backup "$S"
+expect_status 13 env ABRI_NEW_PASSPHRASE=x ABRI_CONFIG_DIR="$T/db" ABRI_CACHE_DIR="$T/cache-db" ABRI_VAULT="$URL" "$ABRI" key add
 expect_status 0 as db backup "$S"
 for verb in snapshots 'restore latest --target /nonexistent' 'ls latest' check; do
     # shellcheck disable=SC2086

@@ -178,6 +178,8 @@ bundle = b"abri.BUN" + struct.pack("<II", 1, len(names)) + b"".join(blob(n.encod
 ok("web", "PUT", "/v1/self/vault", body=bundle, status=200)
 ok("web", "POST", V + "/writers", IN, body=read(writer), status=201)
 ok("web", "GET", V + "/writers/{writer}/past", {**IN, "writer": os.path.basename(writer)})
+key = objects("keys")[0]
+ok("web", "PUT", V + "/keys/{key}", {**IN, "key": os.path.basename(key)}, body=read(key), status=201)
 ok("web", "GET", V + "/objects", IN, query="under=packs")
 pack = objects("packs")[0]
 ok("web", "GET", V + "/objects/{name}", {**IN, "name": pack}, headers=["range: bytes=0-7"], status=206)

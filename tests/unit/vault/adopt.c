@@ -45,18 +45,23 @@ static void certificate(const struct deal *d, uint8_t number, const struct vault
     buf_put_blob(out, "machine", 7);
 }
 
+static void wrapped_key(const uint8_t *vault, struct buf *out)
+{
+    uint8_t boxes[16 + 32 + 48] = {1}, hash[HASH_BYTES];
+    object_head_put(out, "abri.KEY");
+    buf_put(out, vault, UID_BYTES);
+    buf_put_u8(out, 1);
+    buf_put_u32(out, 3);
+    buf_put_u32(out, 64);
+    buf_put(out, boxes, sizeof boxes);
+    hash_bytes(out->data, out->len, hash);
+    buf_put(out, hash, sizeof hash);
+}
+
 static int put_key(struct vault *v, struct err *e)
 {
     CLEANUP(buf_done) struct buf b = {0};
-    uint8_t boxes[16 + 32 + 48] = {1}, hash[HASH_BYTES];
-    object_head_put(&b, "abri.KEY");
-    buf_put(&b, vault_get_info(v)->id, UID_BYTES);
-    buf_put_u8(&b, 1);
-    buf_put_u32(&b, 3);
-    buf_put_u32(&b, 64);
-    buf_put(&b, boxes, sizeof boxes);
-    hash_bytes(b.data, b.len, hash);
-    buf_put(&b, hash, sizeof hash);
+    wrapped_key(vault_get_info(v)->id, &b);
     return vault_put(v, VAULT_KEY, "00112233445566778899aabbccddeeff", b.data, b.len, e);
 }
 
@@ -420,6 +425,45 @@ static void another_writer_needs_the_owners_signature(void **state)
     deal_close(&d, NULL);
 }
 
+static void passphrases_are_added_and_not_replaced(void **state)
+{
+    struct deal d;
+    struct vault *v = NULL;
+    uint8_t id[UID_BYTES] = {9};
+    size_t count;
+    (void)state;
+    deal_open(&d, WORLD_MEM, NULL);
+    assert_ok(adopt(&d, e));
+    assert_ok(vault_open(d.keeper, &v, e));
+    CLEANUP(buf_done) struct buf b = {0}, other = {0};
+    wrapped_key(d.info.id, &b);
+    for (size_t i = 0; i < b.len; i++) {
+        b.data[i] ^= 1;
+        assert_int_equal(keeper_add_key(v, id, b.data, b.len, NULL), -1);
+        b.data[i] ^= 1;
+        assert_int_equal(keeper_add_key(v, id, b.data, i, NULL), -1);
+    }
+    struct vault_info elsewhere = d.info;
+    elsewhere.id[0] ^= 1;
+    wrapped_key(elsewhere.id, &other);
+    assert_int_equal(keeper_add_key(v, id, other.data, other.len, NULL), -1);
+    mem_free(names_below(d.keeper, "keys", &count));
+    assert_int_equal(count, 1);
+    assert_ok(keeper_add_key(v, id, b.data, b.len, e));
+    assert_ok(keeper_add_key(v, id, b.data, b.len, e)); /* the same again */
+    hex_decode("00112233445566778899aabbccddeeff", 32, id, sizeof id);
+    assert_ok(keeper_add_key(v, id, b.data, b.len, e)); /* that of the beginning */
+    for (count = 2; count < KEEPER_KEYS_MAX; count++) {
+        id[15] = (uint8_t)count;
+        assert_ok(keeper_add_key(v, id, b.data, b.len, e));
+    }
+    assert_ok(keeper_add_key(v, id, b.data, b.len, e));
+    id[15] = 1;
+    assert_err(keeper_add_key(v, id, b.data, b.len, e), ERR_LIMIT);
+    vault_close(v);
+    deal_close(&d, NULL);
+}
+
 int main(void)
 {
     static enum world_kind mem = WORLD_MEM, dir = WORLD_DIR;
@@ -434,6 +478,7 @@ int main(void)
         cmocka_unit_test(a_vault_for_another_keeper_is_refused),
         cmocka_unit_test(a_vault_is_taken_over_durably_or_not_at_all),
         cmocka_unit_test(another_writer_needs_the_owners_signature),
+        cmocka_unit_test(passphrases_are_added_and_not_replaced),
     };
     return cmocka_run_group_tests_name("vault/adopt", tests, NULL, NULL);
 }
