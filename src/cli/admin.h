@@ -23,6 +23,10 @@ MUST_CHECK int admin_do(struct cli *c, struct remote *r, const char *method, con
 /* ERR_USAGE if a word or an option that the command sends to a server as JSON is not UTF-8; fine for commands that send none. */
 MUST_CHECK int admin_check_text(const struct command *cmd, const void *args, const struct words *w, struct err *e);
 
+/* A time that the server told, as people here read it: "2026-11-22 14:30". Empty if there is none (admin_lists.c). */
+#define ADMIN_TIME_BYTES 17
+void admin_time(const json_t *o, const char *member, char out[ADMIN_TIME_BYTES]);
+
 /* ---- admin_names.c --------------------------------------------------------------------------- */
 
 enum admin_kind { ADMIN_TENANT, ADMIN_IDENTITY, ADMIN_VAULT, ADMIN_TOKEN, ADMIN_GRANT, ADMIN_REQUEST };

@@ -75,14 +75,16 @@ static void load_names(struct remote *r, const struct list *l, struct names *out
 
 /* ---- cells ---------------------------------------------------------------------------------- */
 
-static void cell_time(const char *text, char out[CELL_BYTES])
+void admin_time(const json_t *o, const char *member, char out[ADMIN_TIME_BYTES])
 {
-    int64_t ns;
+    const char *text = json_string_value(json_object_get(o, member));
     char local[CLOCK_TEXT_BYTES];
+    int64_t ns;
+    out[0] = '\0';
     if (!text || !clock_parse(text, &ns))
         return;
     clock_format(ns, local);
-    (void)snprintf(out, CELL_BYTES, "%.16s", local);
+    (void)snprintf(out, ADMIN_TIME_BYTES, "%.16s", local);
 }
 
 static void cell(const struct names *n, const struct column *col, const json_t *o, char out[CELL_BYTES])
@@ -93,7 +95,7 @@ static void cell(const struct names *n, const struct column *col, const json_t *
     out[0] = '\0';
     switch (col->cell) {
     case CELL_TEXT: (void)snprintf(out, CELL_BYTES, "%s", text ? text : ""); return;
-    case CELL_TIME: cell_time(text, out); return;
+    case CELL_TIME: admin_time(o, col->member, out); return;
     case CELL_NUMBER: (void)snprintf(out, CELL_BYTES, "%" JSON_INTEGER_FORMAT, json_integer_value(v)); return;
     case CELL_STATE: /* of a vault */
         (void)snprintf(out, CELL_BYTES, "%s", json_is_string(json_object_get(o, "gone")) ? "gone" : json_is_object(v) ? "ending" : "");

@@ -43,22 +43,13 @@ static int fetch(struct remote *r, const char *vault, json_t **out, struct err *
 
 /* ---- a table --------------------------------------------------------------------------------------- */
 
-static void local_time(const json_t *o, const char *member, char out[CLOCK_TEXT_BYTES])
-{
-    int64_t ns;
-    const char *text = json_string_value(json_object_get(o, member));
-    out[0] = '\0';
-    if (text && clock_parse(text, &ns))
-        clock_format(ns, out);
-}
-
 static void note(const json_t *o, char *out, size_t cap)
 {
-    char locked[CLOCK_TEXT_BYTES], trash[CLOCK_TEXT_BYTES];
+    char locked[ADMIN_TIME_BYTES], trash[ADMIN_TIME_BYTES];
     const char *held = json_string_value(json_object_get(o, "held"));
-    local_time(o, "locked_until", locked);
-    local_time(o, "trash_until", trash);
-    (void)snprintf(out, cap, "%s%.16s%s%s%.200s%s%s%.16s", *locked ? "locked until " : "", locked, *locked && held ? "; " : "",
+    admin_time(o, "locked_until", locked);
+    admin_time(o, "trash_until", trash);
+    (void)snprintf(out, cap, "%s%s%s%s%.200s%s%s%s", *locked ? "locked until " : "", locked, *locked && held ? "; " : "",
                    held ? "held: " : "", held ? held : "", (*locked || held) && *trash ? "; " : "",
                    *trash ? "in the trash until " : "", trash);
 }
@@ -74,12 +65,11 @@ static void tags_of(const json_t *o, char *out, size_t cap)
 
 static void add_row(struct table *t, const json_t *o, bool escape)
 {
-    char number[24], time[CLOCK_TEXT_BYTES], size[AMOUNT_TEXT_BYTES], tags[256], notes[320], id[9] = "";
+    char number[24], time[ADMIN_TIME_BYTES], size[AMOUNT_TEXT_BYTES], tags[256], notes[320], id[9] = "";
     const char *snapshot = json_string_value(json_object_get(o, "snapshot")), *machine = json_string_value(json_object_get(o, "machine"));
     (void)snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(o, "sequence")));
     (void)snprintf(id, sizeof id, "%.8s", snapshot ? snapshot : "");
-    local_time(o, "time", time);
-    time[16] = '\0';
+    admin_time(o, "time", time);
     amount_format_size((uint64_t)json_integer_value(json_object_get(o, "bytes")), size);
     tags_of(o, tags, sizeof tags);
     note(o, notes, sizeof notes);

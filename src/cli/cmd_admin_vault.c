@@ -2,7 +2,6 @@
 /* abri admin keep: the end of a vault is called off. And what `abri admin vaults` says of those that are ending. */
 #include "cli/admin.h"
 
-#include "base/clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,23 +24,11 @@ static void add_count(char *text, size_t cap, const json_t *o, const char *membe
         (void)snprintf(text + len, cap - len, ", %" PRIu64 " %s", n, words);
 }
 
-static void local_time(const json_t *o, const char *member, char out[CLOCK_TEXT_BYTES])
-{
-    const char *text = json_string_value(json_object_get(o, member));
-    char local[CLOCK_TEXT_BYTES];
-    int64_t ns;
-    out[0] = '\0';
-    if (!text || !clock_parse(text, &ns))
-        return;
-    clock_format(ns, local);
-    (void)snprintf(out, CLOCK_TEXT_BYTES, "%.16s", local);
-}
-
 static void when_it_goes(const json_t *ending, char *out, size_t cap)
 {
-    char earliest[CLOCK_TEXT_BYTES], latest[CLOCK_TEXT_BYTES];
-    local_time(ending, "earliest", earliest);
-    local_time(ending, "latest", latest);
+    char earliest[ADMIN_TIME_BYTES], latest[ADMIN_TIME_BYTES];
+    admin_time(ending, "earliest", earliest);
+    admin_time(ending, "latest", latest);
     if (json_is_true(json_object_get(ending, "frozen")))
         (void)snprintf(out, cap, "nothing goes: the server's clock is in doubt");
     else if (*latest)
@@ -56,10 +43,10 @@ void admin_say_ending(struct cli *c, const json_t *vault)
     const json_t *ending = json_object_get(vault, "ending");
     const char *id = json_string_value(json_object_get(vault, "vault"));
     const char *request = json_string_value(json_object_get(ending, "request"));
-    char since[CLOCK_TEXT_BYTES], why[400] = "", goes[200];
+    char since[ADMIN_TIME_BYTES], why[400] = "", goes[200];
     if (!json_is_object(ending) || !json_is_null(json_object_get(vault, "gone")) || !id || !request)
         return;
-    local_time(ending, "since", since);
+    admin_time(ending, "since", since);
     add_count(why, sizeof why, ending, "trash", "in the trash");
     add_count(why, sizeof why, ending, "floor", "under the floor");
     add_count(why, sizeof why, ending, "lock", "locked");
