@@ -4,45 +4,19 @@
 # crash anywhere; and then its id is a tombstone.
 . "$(dirname "$0")/lib.sh"
 RACE=${2:?usage: $0 <abri> <race.so> <maketree> <falseclock.so>}
-CLOCK=${4:?usage: $0 <abri> <race.so> <maketree> <falseclock.so>}
-export ABRI_TEST_PASSED_FILE="$T/passed" ABRI_TEST_MOVED_FILE="$T/moved"
-echo 0 >"$T/passed"
-mkdir "$T/bin"
-for program in abri abrid; do
-    printf '#!/bin/sh\nexec env LD_PRELOAD="%s:%s" ASAN_OPTIONS="verify_asan_link_order=0" "%s" "$@"\n' "$CLOCK" "$RACE" "$(realpath "$(dirname "$ABRI")")/$program" >"$T/bin/$program"
-    chmod +x "$T/bin/$program"
-done
-ABRI="$T/bin/abri"
-. "$(dirname "$0")/server.sh"
+PRELOAD=$RACE
+. "$(dirname "$0")/clocks.sh"
 
-# Days in the life of the server, which runs meanwhile; hours besides.
-on_day() { echo $(($1 * 86400 + ${2:-0} * 3600)) >"$T/passed"; }
-person() { # NAME ROLE [tenant]
-    of=${3:+,\"tenant\":\"$3\"}
-    expect_status 0 call POST /v1/tokens "{\"type\":\"person\",\"role\":\"$2\"$of}"
-    expect_status 0 env ABRI_CONFIG_DIR="$T/$1" "$ABRI" enrol "$URL" "$(jq -r .token "$T/out")" --name "$1"
-}
-by() {
-    who=$1
-    shift
-    env ABRI_CONFIG_DIR="$T/$who" "$ABRI" --vault "$URL" admin "$@"
-}
-round() {
-    rounds=$(call POST /v1/upkeep | jq .rounds)
-    now=$rounds
-    while [ "${now:?nobody answers}" -le "$rounds" ]; do now=$(call GET /v1/upkeep | jq .rounds); done
-}
-upkeep() {
-    round
+clean_upkeep() {
+    upkeep
     expect_no_grep 'upkeep of vault' "$T/server.err"
 }
 # ask VAULT: officer asks, op agrees; $request
 ask() {
-    expect_status 0 by officer --json request delete "$1" --role security-officer --reason 'asked for on 3 May'
+    expect_status 0 admin officer --json request delete "$1" --role security-officer --reason 'asked for on 3 May'
     request=$(jq -r .request "$T/out")
-    expect_status 0 by op approve "$request"
+    expect_status 0 admin op approve "$request"
 }
-state() { call GET /v1/requests | jq -r ".requests[] | select(.request == \"$request\") | .state"; }
 said() { call GET '/v1/log/entries?from=0&count=1000' | jq -r "[.entries[].event | select(.kind == \"$1\" and .vault == \"$V\")] | length"; }
 about() { call GET "/v1/vaults/$V" | jq -r "$1"; }
 # described METHOD PATH FILE: the answer is as docs/api/openapi.yaml says
@@ -65,7 +39,7 @@ backup() { # MACHINE TEXT
 }
 # Certificates last for 30 days, and are renewed by who comes.
 renew() {
-    for who in officer op op2 admin foreign; do expect_status 0 by $who call GET /v1/self; done
+    for who in officer op op2 admin foreign; do expect_status 0 admin $who call GET /v1/self; done
     for who in web kept; do expect_status 0 as $who snapshots; done
 }
 # anew: the same from the log alone
@@ -99,37 +73,37 @@ V=$(vault_of web)
 step 'bad input: one line each'
 for bad in 'request delete' 'request delete web 1' 'request delete nobody' 'request forget web 1 --reason x' 'keep' 'keep web1 web2'; do
     # shellcheck disable=SC2086 # words
-    by op $bad >"$T/out" 2>"$T/err" && fail "'$bad' was taken"
+    admin op $bad >"$T/out" 2>"$T/err" && fail "'$bad' was taken"
     expect_one_error
 done
-expect_status 2 by op call POST /v1/requests "{\"role\":\"operator\",\"kind\":\"delete\",\"tenant\":\"$TENANT\"}"
-expect_status 2 by op call POST /v1/requests "{\"role\":\"operator\",\"kind\":\"delete\",\"vault\":\"$V\",\"parameters\":{\"reason\":1}}"
-expect_status 1 by op keep web # nothing to call off
+expect_status 2 admin op call POST /v1/requests "{\"role\":\"operator\",\"kind\":\"delete\",\"tenant\":\"$TENANT\"}"
+expect_status 2 admin op call POST /v1/requests "{\"role\":\"operator\",\"kind\":\"delete\",\"vault\":\"$V\",\"parameters\":{\"reason\":1}}"
+expect_status 1 admin op keep web # nothing to call off
 expect_grep 'not ending' "$T/err"
 
 step 'a foreign tenant learns nothing of it'
 for id in "$V" 00112233445566778899aabbccddeeff; do
-    by foreign call POST /v1/requests "{\"role\":\"tenant-admin\",\"kind\":\"delete\",\"vault\":\"$id\"}" >"$T/out.$id" 2>&1 && fail 'a foreign tenant asked'
-    by foreign call POST "/v1/vaults/$id/keep" '{}' >>"$T/out.$id" 2>&1 && fail 'a foreign tenant kept it'
+    admin foreign call POST /v1/requests "{\"role\":\"tenant-admin\",\"kind\":\"delete\",\"vault\":\"$id\"}" >"$T/out.$id" 2>&1 && fail 'a foreign tenant asked'
+    admin foreign call POST "/v1/vaults/$id/keep" '{}' >>"$T/out.$id" 2>&1 && fail 'a foreign tenant kept it'
 done
 expect_equal "$(cat "$T/out.$V")" "$(cat "$T/out.00112233445566778899aabbccddeeff")"
 
 step 'one person, or two of one role, are not enough; nor is a day'
-expect_status 0 by op --json request delete web
+expect_status 0 admin op --json request delete web
 request=$(jq -r .request "$T/out")
-expect_status 13 by op approve "$request"
-expect_status 13 by op2 approve "$request"
-expect_status 0 by admin approve "$request" --role tenant-admin
+expect_status 13 admin op approve "$request"
+expect_status 13 admin op2 approve "$request"
+expect_status 0 admin admin approve "$request" --role tenant-admin
 call GET /v1/alarms | jq -r '.alarms[] | select(.name == "request") | .text' >"$T/out"
 expect_grep "asks for the end of vault $V" "$T/out"
 on_day 8
-upkeep
+clean_upkeep
 expect_equal "$(state)" alone
 expect_equal "$(about .ending)" null
-expect_status 0 by admin cancel "$request" --reason 'no'
+expect_status 0 admin admin cancel "$request" --reason 'no'
 ask web
 on_day 14
-upkeep
+clean_upkeep
 expect_equal "$(state)" waiting
 expect_equal "$(said vault.end)" 0
 server_stop
@@ -139,7 +113,7 @@ expect_status 0 here hold "$(sed -n 1p "$T/ids")" --reason 'the police asked'
 on_day 20 # while it does not run
 expect_status 0 here lock "$(sed -n 2p "$T/ids")" --until 30d
 server_start
-upkeep
+clean_upkeep
 expect_equal "$(state)" waiting 'time in which the server did not run does not count'
 backup web three
 on_day 27
@@ -152,17 +126,17 @@ step 'a clock in doubt carries out nothing'
 on_day 28
 call GET /v1/self >"$T/out" # its certificate is renewed before, not by that clock
 echo 7200 >"$T/moved"
-upkeep
+clean_upkeep
 expect_equal "$(call GET /v1/upkeep | jq -r .clock.trusted)" false
 expect_equal "$(state)" ready
 expect_equal "$(said vault.end)" 0
 echo 0 >"$T/moved"
-expect_status 0 by op --json request clock
+expect_status 0 admin op --json request clock
 clock=$(jq -r .request "$T/out")
-expect_status 0 by officer approve "$clock" --role security-officer
-upkeep
+expect_status 0 admin officer approve "$clock" --role security-officer
+clean_upkeep
 expect_equal "$(call GET /v1/upkeep | jq -r .clock.trusted)" true
-upkeep # the round before began in doubt
+clean_upkeep # the round before began in doubt
 
 step 'it is ending: the machine hears it at once, once; reading goes on'
 expect_equal "$(said vault.end)" 1
@@ -174,15 +148,15 @@ refused web 'this vault is ending since .* by request'
 rm -rf "$T/r"
 expect_status 0 as web restore latest --target "$T/r"
 expect_same_tree "$S" "$T/r$S"
-expect_status 0 by officer grant op web --hours 2 --reason 'a last look'
-expect_status 1 by officer request delete web --role security-officer
+expect_status 0 admin officer grant op web --hours 2 --reason 'a last look'
+expect_status 1 admin officer request delete web --role security-officer
 expect_grep 'ending already' "$T/err"
 
 step 'floor, lock and hold protect it, and that is said; also after a restart, and from the log alone'
 protected() { about '.ending | [.snapshots, .trash, .floor, .lock, .hold, .damaged, (.latest != null)] | join(" ")'; }
 expect_equal "$(protected)" '3 0 1 1 1 0 false'
 expect_equal "$(said forget)" 0
-expect_status 0 by op vaults
+expect_status 0 admin op vaults
 expect_grep 'web .* ending$' "$T/out"
 expect_grep "vault $(printf %.8s "$V") is ending since .*, by request $(printf %.8s "$request"): 3 snapshots live, 1 under the floor, 1 locked, 1 held; it stays until" "$T/out"
 call GET "/v1/vaults/$V" >"$T/answer"
@@ -193,7 +167,7 @@ refused web 'this vault is ending'
 
 step 'one person keeps it: nothing was lost, and what was asked for in reserve is off'
 on_day 30
-expect_status 0 by op --json keep web --reason 'a mistake'
+expect_status 0 admin op --json keep web --reason 'a mistake'
 jq 'del(.message_type)' "$T/out" >"$T/answer"
 described POST '/v1/vaults/{vault}/keep' "$T/answer"
 expect_equal "$(jq -r '"\(.message_type) \(.back) \(.lost)"' "$T/out")" 'vault_kept 0 0'
@@ -202,30 +176,30 @@ expect_equal "$(alarm)" null
 request=$spare
 expect_equal "$(state)" over
 on_day 36
-upkeep
+clean_upkeep
 expect_equal "$(said vault.end)" 1
 backup web four
-expect_status 1 by op keep web
+expect_status 1 admin op keep web
 
 step 'ending again: what nothing protects is in the trash, and comes back whole'
 ask web
 on_day 44
-upkeep
+clean_upkeep
 expect_equal "$(protected)" '3 1 1 1 1 0 false'
 server_stop
 expect_status 0 here hold --release "$(sed -n 1p "$T/ids")"
 server_start
-upkeep
+clean_upkeep
 expect_equal "$(protected)" '2 2 1 1 0 0 true'
 on_day 52
 renew
-upkeep
+clean_upkeep
 expect_equal "$(protected)" '0 4 0 0 0 0 true'
 expect_equal "$(said forget)" 4
 anew
 expect_equal "$(protected)" '0 4 0 0 0 0 true'
 expect_equal "$(newest web)" 0
-expect_status 0 by op keep web
+expect_status 0 admin op keep web
 expect_grep '4 snapshots are back' "$T/out"
 expect_equal "$(said undelete)" 4
 expect_equal "$(newest web)" 4
@@ -241,24 +215,24 @@ backup web five
 step 'for good: the newest goes last, after its floor and its time in the trash, by the clock and in ticks'
 ask web
 on_day 61
-upkeep
+clean_upkeep
 expect_equal "$(protected)" '1 4 1 0 0 0 true'
 on_day 68
-upkeep
+clean_upkeep
 expect_equal "$(protected)" '0 5 0 0 0 0 true'
 on_day 77
 renew
-upkeep
+clean_upkeep
 expect_equal "$(about '.ending | [.snapshots, .trash] | join(" ")')" '0 1'
 expect_equal "$(said free)" 4
 on_day 82 0
-upkeep
+clean_upkeep
 expect_equal "$(said vault.gone)" 0 'within the hour after its time'
 server_stop
 cp -a "$ROOT/vaults/$V" "$T/whole"
 on_day 82 20
 server_start
-upkeep
+clean_upkeep
 expect_equal "$(said vault.gone)" 0 'the server did not run for the last hours'
 [ -d "$ROOT/vaults/$V/packs" ] || fail 'it was removed before the log says so'
 
@@ -269,7 +243,7 @@ find "$ROOT/vaults/$V/parity" -name "$(basename "$record")*" -delete
 chmod u+w "$record"
 printf 'X' | dd of="$record" bs=1 seek=100 conv=notrunc 2>/dev/null
 on_day 83 1
-round
+upkeep
 expect_equal "$(said vault.gone)" 0
 expect_grep "upkeep of vault $V" "$T/server.err"
 : >"$T/server.err"
@@ -289,7 +263,7 @@ PY
 holder=$!
 exec 9>"$T/until" # it ends with this shell, however that ends
 expect_equal "$(cat "$T/held")" held
-upkeep
+clean_upkeep
 expect_equal "$(said vault.gone)" 0
 exec 9>&-
 wait "$holder"
@@ -325,25 +299,25 @@ server_start
 is_removed
 until grep -q 'ended/0011.* is left alone' "$T/server.err"; do kill -0 "$SERVER_PID" || fail 'abrid ended'; done
 [ -d "$ROOT/ended/00112233445566778899aabbccddeeff" ] || fail 'what the log does not call gone was removed'
-upkeep
+clean_upkeep
 expect_equal "$(said vault.gone)" 1
 
 step 'its id is a tombstone, and its machine is told'
 after() {
     refused web 'this vault was ended on .* by request .* new token'
     expect_status 13 as web restore latest --target "$T/r"
-    expect_status 13 by op keep web
+    expect_status 13 admin op keep web
     expect_grep 'this vault was ended' "$T/err"
-    expect_status 13 by officer request delete "$V" --role security-officer
-    expect_status 13 by op grant op "$V" --hours 2 --reason 'a look'
-    expect_status 0 by op vaults
+    expect_status 13 admin officer request delete "$V" --role security-officer
+    expect_status 13 admin op grant op "$V" --hours 2 --reason 'a look'
+    expect_status 0 admin op vaults
     expect_no_grep web "$T/out"
-    expect_status 0 by op vaults --all
+    expect_status 0 admin op vaults --all
     expect_grep 'web .* gone$' "$T/out"
     expect_equal "$(about '.gone != null')" true
     call GET /v1/vaults >"$T/answer"
     described GET /v1/vaults "$T/answer"
-    by foreign call GET "/v1/vaults/$V" >"$T/out" 2>&1 && fail 'a foreign tenant sees it'
+    admin foreign call GET "/v1/vaults/$V" >"$T/out" 2>&1 && fail 'a foreign tenant sees it'
     expect_grep 'nothing of that name for you' "$T/out"
 }
 after
@@ -367,7 +341,7 @@ expect_equal "$(about .ending)" null
 expect_status 0 as kept restore latest --target "$T/r2"
 expect_equal "$(cat "$T/r2$S/file")" two
 expect_status 0 env "$ABRI" -q admin tenant-key "$T/tenant.key"
-expect_status 0 by admin policy --vault-only "$V" --tenant-key "$(cat "$T/out")"
+expect_status 0 admin admin policy --vault-only "$V" --tenant-key "$(cat "$T/out")"
 ask "$V"
 asked=$request
 enrol_machine empty
@@ -375,17 +349,17 @@ ask "$(vault_of empty)" # in which nothing ever was: it waits as well
 request=$asked
 expect_status 0 call POST "/v1/tenants/$TENANT/close" '{"reason":"left"}'
 on_day 91
-upkeep
+clean_upkeep
 expect_equal "$(state)" unsigned
-expect_status 0 by op sign "$request" --key "$T/tenant.key"
-upkeep
+expect_status 0 admin op sign "$request" --key "$T/tenant.key"
+clean_upkeep
 expect_equal "$(about '.ending | [.snapshots, .trash] | join(" ")')" '0 2'
 on_day 104
-upkeep
+clean_upkeep
 V=$(vault_of empty)
 expect_equal "$(said vault.end) $(said vault.gone)" '1 0'
 on_day 106
-upkeep
+clean_upkeep
 expect_equal "$(said vault.gone)" 1
 [ ! -e "$ROOT/vaults/$V" ] || fail 'the empty one is still there'
 V=$(vault_of kept)

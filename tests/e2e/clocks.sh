@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 # Time that passes for abri and abrid alone, and what a server does meanwhile: sourced behind lib.sh, in place of server.sh.
+# $PRELOAD, if it is set, is loaded as well.
 CLOCK=${4:?usage: $0 <abri> <race.so> <maketree> <falseclock.so>}
 export ABRI_TEST_PASSED_FILE="$T/passed" ABRI_TEST_MOVED_FILE="$T/moved"
 mkdir "$T/bin"
 for program in abri abrid; do
-    printf '#!/bin/sh\nexec env LD_PRELOAD="%s" ASAN_OPTIONS="verify_asan_link_order=0" "%s" "$@"\n' "$CLOCK" "$(realpath "$(dirname "$ABRI")")/$program" >"$T/bin/$program"
+    printf '#!/bin/sh\nexec env LD_PRELOAD="%s" ASAN_OPTIONS="verify_asan_link_order=0" "%s" "$@"\n' "$CLOCK${PRELOAD:+:$PRELOAD}" "$(realpath "$(dirname "$ABRI")")/$program" >"$T/bin/$program"
     chmod +x "$T/bin/$program"
 done
 ABRI="$T/bin/abri"
 . "$(dirname "$0")/server.sh"
 
 # Whole files at once: the server may look at any time.
-# on_day N: from now on, that many days have passed, for everybody; for the server in ticks, too, if it runs.
-on_day() { echo $(($1 * 86400)) >"$T/passed.new" && mv "$T/passed.new" "$T/passed"; }
+# on_day N [HOURS]: from now on, that many days have passed, for everybody; for the server in ticks, too, if it runs.
+on_day() { echo $(($1 * 86400 + ${2:-0} * 3600)) >"$T/passed.new" && mv "$T/passed.new" "$T/passed"; }
 # moved SECONDS: somebody set the clock, by that much in all.
 moved() { echo "$1" >"$T/moved.new" && mv "$T/moved.new" "$T/moved"; }
 on_day 0
