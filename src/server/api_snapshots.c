@@ -271,30 +271,28 @@ void api_snapshots_lock(struct request *q, const json_t *in, const uint8_t *body
         mark_and_reply(q, in, lock, &w);
 }
 
-void api_snapshots_hold(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+static void mark_with_text(struct request *q, const json_t *in, const char *key, marking *mark)
 {
     struct wish w = {0};
     struct err why = ERR_INIT;
-    (void)body, (void)len;
     if (find_vault(q, KEEPERS))
         return;
-    if (take_text(in, "reason", &w.text, &why))
+    if (take_text(in, key, &w.text, &why))
         reply_fail(q, &why);
     else
-        mark_and_reply(q, in, hold, &w);
+        mark_and_reply(q, in, mark, &w);
+}
+
+void api_snapshots_hold(struct request *q, const json_t *in, const uint8_t *body, size_t len)
+{
+    (void)body, (void)len;
+    mark_with_text(q, in, "reason", hold);
 }
 
 void api_snapshots_tag(struct request *q, const json_t *in, const uint8_t *body, size_t len)
 {
-    struct wish w = {0};
-    struct err why = ERR_INIT;
     (void)body, (void)len;
-    if (find_vault(q, KEEPERS))
-        return;
-    if (take_text(in, "tag", &w.text, &why))
-        reply_fail(q, &why);
-    else
-        mark_and_reply(q, in, tag, &w);
+    mark_with_text(q, in, "tag", tag);
 }
 
 void api_snapshots_undelete(struct request *q, const json_t *in, const uint8_t *body, size_t len)

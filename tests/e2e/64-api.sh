@@ -6,7 +6,6 @@
 . "$(dirname "$0")/server.sh"
 command -v curl >/dev/null || skip 'needs curl'
 /usr/bin/python3 -c 'import nacl, yaml' 2>/dev/null || skip 'needs python3-nacl and python3-yaml'
-export PYTHONDONTWRITEBYTECODE=1
 OPENAPI=$(dirname "$0")/../../docs/api/openapi.yaml
 
 step 'the description is well formed, and what is wrong in one is found'

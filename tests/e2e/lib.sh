@@ -19,7 +19,7 @@ cleanup() {
 }
 
 export ABRI_CONFIG_DIR="$T/config" ABRI_CACHE_DIR="$T/cache" ABRI_VAULT="$T/vault"
-export ABRI_PASSPHRASE='correct horse' LC_ALL=C.UTF-8 TZ=UTC0
+export ABRI_PASSPHRASE='correct horse' LC_ALL=C.UTF-8 TZ=UTC0 PYTHONDONTWRITEBYTECODE=1
 unset ABRI_PASSPHRASE_FILE XDG_CONFIG_HOME XDG_CACHE_HOME
 IS_ROOT=no
 [ "$(id -u)" = 0 ] && IS_ROOT=yes

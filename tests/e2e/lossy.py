@@ -4,7 +4,9 @@
 Passes bytes on between its own port (written to PORT_FILE) and TARGET_PORT. As soon as the server's log has grown
 since a connection began, and the server says something, both sides are cut off instead: what was asked for is
 done, and nobody is told. CUTS times; then everything passes."""
-import os, socket, sys, threading
+import socket, sys, threading
+
+from loopback import listen
 
 target, pending, cuts, port_file = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
 lock = threading.Lock()
@@ -39,10 +41,7 @@ def pump(source, sink, before):
             pass
 
 
-listener = socket.create_server(("127.0.0.1", 0))
-with open(port_file + ".new", "w") as f:
-    f.write(str(listener.getsockname()[1]))
-os.rename(port_file + ".new", port_file)
+listener = listen(port_file)
 while True:
     client, _ = listener.accept()
     server = socket.create_connection(("127.0.0.1", target))

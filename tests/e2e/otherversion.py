@@ -2,7 +2,9 @@
 """A server of another time: otherversion.py CERTIFICATE KEY PORT_FILE STATUS TYPE BODY
 
 Speaks just enough HTTP/2 over TLS 1.3 to answer every request alike (RFC 9113; RFC 7541, literals only)."""
-import os, socket, ssl, struct, sys, threading
+import socket, ssl, struct, sys, threading
+
+from loopback import listen
 
 certificate, key, port_file, status, kind, body = sys.argv[1:7]
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -48,9 +50,6 @@ def serve(s):
         pass
 
 
-listener = socket.create_server(("127.0.0.1", 0))
-with open(port_file + ".new", "w") as f:
-    f.write(str(listener.getsockname()[1]))
-os.rename(port_file + ".new", port_file)
+listener = listen(port_file)
 while True:
     threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()

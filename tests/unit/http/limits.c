@@ -39,6 +39,23 @@ static struct http_stats stats(void)
 
 /* ---- how many ---------------------------------------------------------------------------- */
 
+/* Each one's first stream is answered so. */
+static void all_end_with(struct client *c, size_t count, const char *answer)
+{
+    for (size_t left = count; left;) {
+        left = 0;
+        for (size_t i = 0; i < count; i++) {
+            client_step(&c[i], 1);
+            assert_false(c[i].gone);
+            left += !c[i].streams[0].closed;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        assert_string_equal((char *)c[i].streams[0].body, answer);
+        client_close(&c[i]);
+    }
+}
+
 static void test_connections_are_bounded(void **state)
 {
     (void)state;
@@ -146,18 +163,7 @@ static void test_the_sum_of_what_waits_is_bounded(void **state)
         assert_true(stats().buffered_now <= (3 << 20) + HTTP_PIECE_MAX);
     }
     site_open_gate(&site);
-    for (unsigned left = COUNT; left;) {
-        left = 0;
-        for (size_t i = 0; i < COUNT; i++) {
-            client_step(&c[i], 1);
-            assert_false(c[i].gone);
-            left += !c[i].streams[0].closed;
-        }
-    }
-    for (size_t i = 0; i < COUNT; i++) {
-        assert_string_equal((char *)c[i].streams[0].body, "8388608 0\n");
-        client_close(&c[i]);
-    }
+    all_end_with(c, COUNT, "8388608 0\n");
 }
 
 static void test_collected_bodies_that_do_not_fit_are_refused(void **state)
@@ -316,18 +322,7 @@ static void test_what_waits_of_an_owner_is_bounded(void **state)
     assert_string_equal((char *)other.streams[at].body, "8388608 0\n");
     client_close(&other);
     site_open_gate(&site);
-    for (unsigned left = COUNT; left;) {
-        left = 0;
-        for (size_t i = 0; i < COUNT; i++) {
-            client_step(&c[i], 1);
-            assert_false(c[i].gone);
-            left += !c[i].streams[0].closed;
-        }
-    }
-    for (size_t i = 0; i < COUNT; i++) {
-        assert_string_equal((char *)c[i].streams[0].body, "4194304 0\n");
-        client_close(&c[i]);
-    }
+    all_end_with(c, COUNT, "4194304 0\n");
 }
 
 /* They go while they are paused: nothing is kept of them. */
