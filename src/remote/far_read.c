@@ -138,6 +138,42 @@ int far_open(struct store *s, const char *name, struct store_reader **out, struc
     return 0;
 }
 
+/* With what follows. 0: it came; 1: not more than was asked for, if that; -1. */
+static int read_on(struct far_reader *r, uint64_t off, void *p, size_t len, size_t want, struct err *e)
+{
+    struct far_store *f = r->store;
+    struct buf bytes = {.max = want};
+    struct err why = ERR_INIT;
+    int rc = fetch(f, r->base.name, off, want, &bytes, NULL, &why);
+    if (!rc && bytes.len >= len) {
+        memcpy(p, bytes.data, len);
+        runs_keep(f->runs, r->base.name, off, bytes.len, &bytes);
+        return 0;
+    }
+    buf_done(&bytes);
+    if (rc && (why.cls == ERR_OFFLINE || why.cls == ERR_CANCELLED))
+        return err_give(e, &why);
+    runs_stop(f->runs);
+    return 1;
+}
+
+/* Nobody expected it. */
+static int read_alone(struct far_reader *r, uint64_t off, void *p, size_t len, struct err *e)
+{
+    struct far_store *f = r->store;
+    struct buf out = {.data = p, .cap = len, .max = len}, none = {0}; /* never grows: cap is max */
+    size_t want = runs_want(f->runs, r->base.name, off, len, r->base.len);
+    int rc = want > len ? read_on(r, off, p, len, want, e) : 1;
+    if (rc <= 0)
+        return rc;
+    if (fetch(f, r->base.name, off, len, &out, NULL, e))
+        return -1;
+    if (out.len != len)
+        return err_set(e, ERR_DAMAGED, "%s: the server sent too little", r->base.name);
+    runs_keep(f->runs, r->base.name, off, len, &none);
+    return 0;
+}
+
 int far_read(struct store_reader *base, uint64_t off, void *p, size_t len, struct err *e)
 {
     struct far_reader *r = (struct far_reader *)base;
@@ -151,12 +187,7 @@ int far_read(struct store_reader *base, uint64_t off, void *p, size_t len, struc
     }
     if (r->store->ahead && prefetch_read(r->store->ahead, base->name, off, p, len))
         return 0;
-    struct buf out = {.data = p, .cap = len, .max = len}; /* never grows: cap is max */
-    if (fetch(r->store, base->name, off, len, &out, NULL, e))
-        return -1;
-    if (out.len != len)
-        return err_set(e, ERR_DAMAGED, "%s: the server sent too little", base->name);
-    return 0;
+    return runs_read(r->store->runs, base->name, off, p, len) ? 0 : read_alone(r, off, p, len, e);
 }
 
 const uint8_t *far_map(struct store_reader *base)

@@ -23,6 +23,7 @@ static void far_close(struct store *s)
     struct far_store *f = far_of(s);
     far_begun(f, "");
     prefetch_free(f->ahead);
+    runs_free(f->runs);
     far_lengths_free(f->lengths);
     far_blocks_free(f);
     outline_free(f->outline);
@@ -110,7 +111,7 @@ int remote_store_open(const struct remote_where *where, const char *url, struct 
     f->base.impl = &far_impl;
     (void)pthread_mutex_init(&f->lock, NULL);
     if (remote_connect(where, url, &f->remote, e) || remote_renew(f->remote, e) ||
-        choose_vault(f, e) || open_near(f, where->cache, e) || outline_new(f, &f->outline, e)) {
+        choose_vault(f, e) || open_near(f, where->cache, e) || outline_new(f, &f->outline, e) || runs_new(&f->runs, e)) {
         far_close(&f->base);
         return -1;
     }

@@ -8,6 +8,7 @@
 
 #include "remote/prefetch.h"
 #include "remote/remote_internal.h"
+#include "remote/runs.h"
 #include "store/store_seam.h"
 
 #include <pthread.h>
@@ -24,6 +25,7 @@ struct far_store {
     struct outline *outline;
     void *spare; /* blocks of uploads that ended: a list through their first bytes */
     struct prefetch *ahead;          /* NULL until something is expected */
+    struct runs *runs;               /* for what nobody expected */
     char read_path[64];
     struct far_lengths *lengths; /* of packs, as they were listed */
 };

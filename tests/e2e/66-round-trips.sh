@@ -57,3 +57,16 @@ echo "backup $many, snapshots $list_many, restore $restore_many turns"
 [ "$many" -le $((few + 6)) ] || fail "a backup takes $many turns after 43 snapshots, $few after 3"
 [ "$list_many" -le $((list + 6)) ] || fail "a list of 43 snapshots takes $list_many turns, one of three $list"
 [ "$restore_many" -le $((restore + 8)) ] || fail "a restore takes $restore_many turns after 43 snapshots, $restore after 3"
+
+step 'many files: a tree of many nodes is read in few turns'
+/usr/bin/python3 - "$T/many" <<'PY'
+import hashlib, os, sys
+for i in range(20000):
+    d = f"{sys.argv[1]}/{i // 1000:02}"
+    os.makedirs(d, exist_ok=True)
+    os.close(os.open(f"{d}/{hashlib.sha256(str(i).encode()).hexdigest()}", os.O_CREAT | os.O_WRONLY))
+PY
+turns backup "$T/many" >"$T/backup"
+nodes=$(turns ls latest)
+echo "ls of 20,000 files $nodes turns"
+[ "$nodes" -le 24 ] || fail "a tree of 20,000 files takes $nodes turns"
