@@ -137,7 +137,7 @@ static void whatever_the_log_says_the_catalogue_follows(void **state)
 static void of_each_kind_some_are_taken_and_some_are_not(void **state)
 {
     static const enum event_kind never[] = {EVENT_SERVER_INIT, EVENT_REFUSAL, EVENT_FORGET, EVENT_UNDELETE, EVENT_FREE,
-                                            EVENT_PROTECT, EVENT_CLOCK, EVENT_SCRUB, EVENT_ALARM};
+                                            EVENT_PROTECT, EVENT_CLOCK, EVENT_SCRUB, EVENT_ALARM, EVENT_KEY_ADD};
     (void)state;
     if (getenv("TEST_SEED"))
         return;
