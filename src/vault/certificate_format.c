@@ -186,3 +186,9 @@ int key_verify(const uint8_t *p, size_t len, const uint8_t vault[UID_BYTES], str
         return err_set(e, ERR_DAMAGED, "key: of another vault");
     return 0;
 }
+
+uint64_t key_cost(const uint8_t *p)
+{
+    const uint8_t *at = p + 12 + UID_BYTES + 1; /* head, vault, kdf */
+    return (uint64_t)get_u32(at) * get_u32(at + 4);
+}

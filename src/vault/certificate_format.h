@@ -65,5 +65,7 @@ MUST_CHECK int key_verify(const uint8_t *p, size_t len, const uint8_t vault[UID_
                           struct err *e);
 /* Of one that verifies: the public half of what it wraps; borrowed. */
 const uint8_t *key_wrapped(const uint8_t *p);
+/* What trying a passphrase on it costs: passes × KiB. */
+uint64_t key_cost(const uint8_t *p);
 
 #endif

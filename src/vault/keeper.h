@@ -40,8 +40,8 @@ MUST_CHECK int keeper_add_writer(struct vault *v, const uint8_t *certificate, si
                                  uint8_t writer_out[UID_BYTES], struct err *e);
 
 /* Another passphrase: a recovery key, wrapped. That it is the right one only its owner can tell; a wrong one opens nothing. Adding
- * the same again is fine. ERR_DAMAGED; ERR_LIMIT. */
-#define KEEPER_KEYS_MAX 64u
+ * the same again is fine. ERR_DAMAGED; ERR_LIMIT; ERR_REFUSED: it costs more than those that are there. */
+#define KEEPER_KEYS_MAX 16u
 MUST_CHECK int keeper_add_key(struct vault *v, const uint8_t id[UID_BYTES], const uint8_t *key, size_t len, struct err *e);
 
 /* ---- a writer's session --------------------------------------------------------------- */

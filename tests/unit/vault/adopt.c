@@ -45,17 +45,22 @@ static void certificate(const struct deal *d, uint8_t number, const struct vault
     buf_put_blob(out, "machine", 7);
 }
 
-static void wrapped_key(const uint8_t *vault, struct buf *out)
+static void wrapped_key_of(const uint8_t *vault, uint32_t passes, uint32_t memory, struct buf *out)
 {
     uint8_t boxes[16 + 32 + 48] = {1}, hash[HASH_BYTES];
     object_head_put(out, "abri.KEY");
     buf_put(out, vault, UID_BYTES);
     buf_put_u8(out, 1);
-    buf_put_u32(out, 3);
-    buf_put_u32(out, 64);
+    buf_put_u32(out, passes);
+    buf_put_u32(out, memory);
     buf_put(out, boxes, sizeof boxes);
     hash_bytes(out->data, out->len, hash);
     buf_put(out, hash, sizeof hash);
+}
+
+static void wrapped_key(const uint8_t *vault, struct buf *out)
+{
+    wrapped_key_of(vault, 3, 64, out);
 }
 
 static int put_key(struct vault *v, struct err *e)
@@ -447,6 +452,9 @@ static void passphrases_are_added_and_not_replaced(void **state)
     elsewhere.id[0] ^= 1;
     wrapped_key(elsewhere.id, &other);
     assert_int_equal(keeper_add_key(v, id, other.data, other.len, NULL), -1);
+    buf_reset(&other);
+    wrapped_key_of(d.info.id, 64, 4194304, &other); /* hours for whoever tries it */
+    assert_err(keeper_add_key(v, id, other.data, other.len, e), ERR_REFUSED);
     mem_free(names_below(d.keeper, "keys", &count));
     assert_int_equal(count, 1);
     assert_ok(keeper_add_key(v, id, b.data, b.len, e));
