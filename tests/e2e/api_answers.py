@@ -162,7 +162,8 @@ def blob(text):
 message = b"abri:request\0" + bytes.fromhex(entry["request"]) + blob(entry["name"].encode()) + blob(entry["text"].encode())
 ok("operator", "POST", "/v1/requests/{request}/sign", asked, body={"signature": base64.b64encode(signer.sign(message).signature).decode()})
 ok("operator", "POST", "/v1/requests/{request}/cancel", asked, body={"reason": "a test"})
-ok("operator", "POST", "/v1/requests", body={"role": "operator", "kind": "forget", "parameters": {"sequences": [1]}, "vault": vault})
+for kind, parameters in (("forget", {"sequences": [1]}), ("release", {"sequences": [1]}), ("delete", {"reason": "a test"})):
+    ok("operator", "POST", "/v1/requests", body={"role": "operator", "kind": kind, "parameters": parameters, "vault": vault})
 clock = {"request": ok("operator", "POST", "/v1/requests", body={"role": "operator", "kind": "clock"})["request"]}
 ok("officer", "POST", "/v1/requests/{request}/approve", clock, body={"role": "security-officer"})
 rounds = ok("owner", "POST", "/v1/upkeep", status=202)["rounds"]
