@@ -23,6 +23,7 @@ enum entry_flag {
     FLAGS_KNOWN = (1 << 9) - 1
 };
 
+enum extension_tag { EXTENSION_NOTE = 1 };
 enum item_tag { TAG_HOLE = 0, TAG_CHUNK = 1, TAG_SLICE = 2, TAG_NEXT = 3 };
 
 /* The slice before, for TAG_NEXT. */

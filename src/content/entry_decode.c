@@ -204,13 +204,20 @@ static int read_items(struct entry_decoder *d, struct cursor *c, struct entry *e
     return 0;
 }
 
-static int skip_extensions(struct cursor *c, struct err *e)
+/* Those that are not known are skipped: a newer abri wrote them. */
+static int read_extensions(struct cursor *c, struct entry *en, struct err *e)
 {
     uint64_t count = cursor_varint_max(c, 256);
     for (uint64_t i = 0; i < count && !c->bad; i++) {
         size_t len;
-        (void)cursor_varint(c);
-        (void)cursor_blob(c, CONTENT_NODE_MAX, &len);
+        uint64_t tag = cursor_varint(c);
+        const uint8_t *p = cursor_blob(c, CONTENT_NODE_MAX, &len);
+        if (tag != EXTENSION_NOTE || !p)
+            continue;
+        if (en->type != ENTRY_FILE || en->note_len || len == 0 || len > ENTRY_NOTE_MAX)
+            return bad(e, "a malformed note");
+        en->note = p;
+        en->note_len = len;
     }
     return cursor_check(c, false, entry_what, e);
 }
@@ -241,7 +248,7 @@ static int read_optional(struct entry_decoder *d, struct cursor *c, uint64_t fla
         if (en->list_level > CONTENT_LEVEL_MAX || en->item_count)
             return bad(e, "a malformed content list");
     }
-    if (flags & FLAG_EXTENSIONS && skip_extensions(c, e))
+    if (flags & FLAG_EXTENSIONS && read_extensions(c, en, e))
         return -1;
     return cursor_check(c, false, entry_what, e);
 }

@@ -42,6 +42,8 @@ static unsigned flags_of(const struct entry *en)
         flags |= FLAG_LIST;
     if (en->partial)
         flags |= FLAG_PARTIAL;
+    if (en->note_len)
+        flags |= FLAG_EXTENSIONS;
     return flags;
 }
 
@@ -95,6 +97,11 @@ static void put_optional(struct entry_encoder *c, const struct entry *en, unsign
     if (flags & FLAG_LIST) {
         buf_put_u8(out, en->list_level);
         buf_put(out, en->list_id, SEAL_ID_BYTES);
+    }
+    if (flags & FLAG_EXTENSIONS) {
+        buf_put_varint(out, 1);
+        buf_put_varint(out, EXTENSION_NOTE);
+        buf_put_blob(out, en->note, en->note_len);
     }
 }
 

@@ -49,7 +49,7 @@ static size_t text_room(const struct entry *e)
     n += e->target ? e->target_len + 1 : 0;
     for (size_t i = 0; i < e->xattr_count; i++)
         n += string_room(e->xattrs[i].name) + e->xattrs[i].value_len;
-    return n;
+    return n + e->note_len;
 }
 
 /* Copies `len` bytes and, for strings, a NUL; advances the cursor. */
@@ -96,6 +96,7 @@ struct entry *entry_dup(const struct entry *e)
         xattrs[i].value = place(&at, x->value, x->value_len, false);
         xattrs[i].value_len = x->value_len;
     }
+    copy->note = e->note_len ? place(&at, e->note, e->note_len, false) : NULL;
     if (items_len)
         memcpy(items, e->items, items_len);
     copy->xattrs = e->xattr_count ? xattrs : NULL;

@@ -23,6 +23,7 @@
 #define ENTRY_XATTR_VALUE_MAX ((size_t)1 << 20)
 /* Of all values of one entry, so that a tree node of 8 MiB holds it. */
 #define ENTRY_XATTRS_BYTES_MAX ((size_t)4 << 20)
+#define ENTRY_NOTE_MAX ((size_t)64 << 10)
 #define ENTRY_ID_BYTES 32
 
 enum entry_type {
@@ -85,6 +86,8 @@ struct entry {
     uint8_t list_level;
     uint8_t list_id[ENTRY_ID_BYTES];
     bool partial;
+    const uint8_t *note; /* of a disk (layout.h), encoded; says nothing about the content */
+    size_t note_len;     /* 0: it has none */
 };
 
 /* Order of the table of entries: bytewise, '/' before everything else. */

@@ -81,6 +81,10 @@ static void put_items(struct random_entry *r, uint64_t *s, size_t number)
         put_u64(en->list_id, random_next(s));
     }
     en->partial = random_next(s) % 16 == 0;
+    en->note_len = random_next(s) % 8 ? 0 : 1 + random_next(s) % sizeof r->note;
+    for (size_t i = 0; i < en->note_len; i++)
+        r->note[i] = (uint8_t)random_next(s);
+    en->note = r->note;
 }
 
 static void put_xattrs(struct random_entry *r, uint64_t *s)
@@ -160,6 +164,9 @@ static void assert_content_equal(const struct entry *a, const struct entry *b)
 {
     assert_int_equal(a->size, b->size);
     assert_int_equal(a->partial, b->partial);
+    assert_int_equal(a->note_len, b->note_len);
+    if (a->note_len)
+        assert_memory_equal(a->note, b->note, a->note_len);
     assert_int_equal(a->item_count, b->item_count);
     for (size_t i = 0; i < a->item_count; i++) {
         assert_int_equal(a->items[i].kind, b->items[i].kind);

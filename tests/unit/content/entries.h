@@ -16,6 +16,7 @@ struct random_entry { /* the entry borrows from the rest */
     uint8_t values[ENTRIES_XATTRS][64];
     struct entry_xattr xattrs[ENTRIES_XATTRS];
     struct item items[ENTRIES_ITEMS];
+    uint8_t note[48];
 };
 
 /* Number 0 and every 50th are directories. `version` changes all but path and

@@ -171,10 +171,36 @@ static void extensions_are_skipped(void **state)
         buf_reset(&tail);
         buf_put_varint(&tail, count);
         for (unsigned i = 0; i < count; i++)
-            buf_put(&tail, "\1\0", 2);
+            buf_put(&tail, "\2\0", 2);
         (count == 256 ? accepts : refuses)(r);
     }
     buf_done(&tail);
+}
+
+/* `count` notes of `len` bytes each, of an entry of that type. */
+static void check_note(bool good, enum entry_type type, unsigned count, size_t len)
+{
+    static const uint8_t bytes[ENTRY_NOTE_MAX + 1];
+    struct buf tail = {0};
+    struct raw r = {.suffix = "a", .type = type, .flags = EXTENSIONS, .tail = &tail};
+    buf_put_varint(&tail, count);
+    for (unsigned i = 0; i < count; i++) {
+        buf_put_varint(&tail, 1);
+        buf_put_blob(&tail, bytes, len);
+    }
+    (good ? accepts : refuses)(r);
+    buf_done(&tail);
+}
+
+static void files_have_one_note_of_a_bounded_length(void **state)
+{
+    (void)state;
+    check_note(true, ENTRY_FILE, 1, 1);
+    check_note(true, ENTRY_FILE, 1, ENTRY_NOTE_MAX);
+    check_note(false, ENTRY_FILE, 1, ENTRY_NOTE_MAX + 1);
+    check_note(false, ENTRY_FILE, 1, 0);
+    check_note(false, ENTRY_FILE, 2, 1);
+    check_note(false, ENTRY_DIR, 1, 1);
 }
 
 static void check_owner(bool good, uint64_t uid, uint64_t gid, const char *user, size_t user_len)
@@ -221,6 +247,7 @@ int main(void)
         cmocka_unit_test(content_is_there_once),
         cmocka_unit_test(lists_have_at_most_level_8),
         cmocka_unit_test(extensions_are_skipped),
+        cmocka_unit_test(files_have_one_note_of_a_bounded_length),
         cmocka_unit_test(owners_are_bounded),
     };
     return cmocka_run_group_tests_name("content/rules_content", tests, NULL, NULL);

@@ -14,7 +14,7 @@ static void copy_outlives_the_original(void **state)
 {
     (void)state;
     char path[] = "etc/link", user[] = "root", group[] = "staff", target[] = "over\nthere";
-    uint8_t value[] = {1, 0, 2};
+    uint8_t value[] = {1, 0, 2}, note[] = {9, 8};
     char name1[] = "user.a", name2[] = "user.b";
     struct entry_xattr xattrs[] = {{name1, value, 3}, {name2, NULL, 0}};
     struct item items[] = {{.kind = ITEM_HOLE, .len = 7}, {.kind = ITEM_SLICE, .offset = 9}};
@@ -29,6 +29,8 @@ static void copy_outlives_the_original(void **state)
                       .xattr_count = 2,
                       .items = items,
                       .item_count = 2,
+                      .note = note,
+                      .note_len = 2,
                       .mtime_s = -5};
     struct entry *copy = entry_dup(&e);
     assert_non_null(copy);
@@ -38,6 +40,7 @@ static void copy_outlives_the_original(void **state)
     memset(target, 'X', sizeof target);
     memset(value, 'X', sizeof value);
     memset(name1, 'X', sizeof name1);
+    memset(note, 'X', sizeof note);
     memset(items, 'X', sizeof items);
     memset(xattrs, 0, sizeof xattrs);
 
@@ -52,6 +55,8 @@ static void copy_outlives_the_original(void **state)
     assert_int_equal(copy->items[0].len, 7);
     assert_int_equal(copy->items[1].offset, 9);
     assert_int_equal(copy->mtime_s, -5);
+    assert_int_equal(copy->note_len, 2);
+    assert_memory_equal(copy->note, ((uint8_t[]){9, 8}), 2);
     mem_free(copy);
 }
 
