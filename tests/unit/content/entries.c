@@ -81,6 +81,11 @@ static void put_items(struct random_entry *r, uint64_t *s, size_t number)
         put_u64(en->list_id, random_next(s));
     }
     en->partial = random_next(s) % 16 == 0;
+}
+
+static void put_note(struct random_entry *r, uint64_t *s)
+{
+    struct entry *en = &r->en;
     en->note_len = random_next(s) % 8 ? 0 : 1 + random_next(s) % sizeof r->note;
     for (size_t i = 0; i < en->note_len; i++)
         r->note[i] = (uint8_t)random_next(s);
@@ -134,6 +139,8 @@ void random_entry_make(struct random_entry *r, uint64_t seed, size_t number, uns
     put_xattrs(r, &s);
     if (en->type == ENTRY_FILE)
         put_items(r, &s, number);
+    if (en->type == ENTRY_FILE && version == ENTRIES_NOTED)
+        put_note(r, &s);
     if (en->type == ENTRY_SYMLINK) {
         en->target = r->target;
         r->target[0] = 't';

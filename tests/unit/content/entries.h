@@ -20,7 +20,8 @@ struct random_entry { /* the entry borrows from the rest */
 };
 
 /* Number 0 and every 50th are directories. `version` changes all but path and
- * type. */
+ * type; of ENTRIES_NOTED some files have a note. */
+#define ENTRIES_NOTED 2
 void random_entry_make(struct random_entry *r, uint64_t seed, size_t number, unsigned version);
 
 uint64_t random_next(uint64_t *state); /* splitmix64 */

@@ -20,7 +20,7 @@ static void encode_node(struct entry_encoder *c, uint64_t seed, size_t begin, si
     struct random_entry r;
     entry_encoder_reset(c);
     for (size_t i = begin; i < end; i++) {
-        random_entry_make(&r, seed, i, 0);
+        random_entry_make(&r, seed, i, ENTRIES_NOTED);
         assert_int_equal(entry_encode(c, &r.en, &body, NULL), 0);
     }
     owner_table_encode(c->owners, out);
@@ -39,7 +39,7 @@ static void decode_node(struct entry_decoder *d, uint64_t seed, size_t begin, si
     for (size_t i = begin; i < end; i++) {
         struct random_entry r;
         struct entry en;
-        random_entry_make(&r, seed, i, 0);
+        random_entry_make(&r, seed, i, ENTRIES_NOTED);
         if (entry_decode(d, &c, &en, &e))
             fail_msg("seed %llu, entry %zu: %s", (unsigned long long)seed, i, e.msg);
         assert_entries_equal(&en, &r.en);
