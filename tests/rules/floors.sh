@@ -118,7 +118,7 @@ function ban(names, why,    n, i, part) {
 }
 BEGIN {
     assign(0, "base")
-    assign(1, "box chunk sign policy detect entry select profile wire")
+    assign(1, "box chunk layout sign policy detect entry select profile wire")
     assign(2, "seal store http pki tlog")
     assign(3, "vault")
     assign(4, "content source target remote")
