@@ -35,4 +35,9 @@ MUST_CHECK int file_replace(const char *path, const void *p, size_t len, mode_t 
 /* mkdir -p with mode `mode` for the directories that it makes. */
 MUST_CHECK int file_make_dirs(const char *path, mode_t mode, struct err *e);
 
+/* The next stretch of data at or behind `off`: *data_out and *end_out (holes
+ * lie outside). Where the file system cannot tell, the whole file is data.
+ * 1 if found, 0 if only a hole is left before `size`. */
+int file_next_data(int fd, uint64_t off, uint64_t size, uint64_t *data_out, uint64_t *end_out);
+
 #endif

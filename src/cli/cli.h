@@ -204,6 +204,8 @@ const char *say_text(const struct cli *c, const char *text, size_t len, struct b
 /* As work_problem and vault_damage: one line on stderr each; arg is the cli. */
 void report_problem(void *cli, const char *item, const struct err *e);
 void report_path_problem(void *cli, const char *path, const struct err *e); /* relative to "/" */
+/* What somebody should know, though nothing is wrong. */
+void report_notice(struct cli *c, const char *item, const char *message);
 void report_damage(void *cli, const char *object, const char *message);
 /* As remote_alarm: a warning now, or the error with which the command will end (decisions/0017). */
 void report_log(void *cli, const char *server, const struct err *what);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* abri backup: saves files and directories as a snapshot. */
 #include "cli/amount.h"
+#include "cli/backup_disks.h"
 #include "cli/backup_stream.h"
 #include "cli/hooks.h"
 #include "cli/json_out.h"
@@ -22,6 +23,9 @@ struct backup_args {
     bool exclude_caches, one_file_system, dry_run, force_read, no_parity, from_stdin, from_command;
     uint64_t larger_than, limit_upload, threads;
     const char *host, *compression, *stdin_name;
+    struct option_list disks, formats, backing, descriptions;
+    const char *bitmap, *next_bitmap, *domain, *connection, *socket_dir, *scratch_dir;
+    bool no_quiesce;
 };
 
 static const struct option_spec options[] = {
@@ -55,6 +59,28 @@ static const struct option_spec options[] = {
      .help = "save what a command prints: --command -- CMD [ARG]…; if it fails, nothing is saved"},
     {.name = "stdin-from-command", .kind = OPTION_FLAG, OPTION_AT(backup_args, from_command),
      .help = "the same as --command"},
+    {.name = "disk", .kind = OPTION_LIST, .arg = "[NAME=]SOURCE", OPTION_AT(backup_args, disks),
+     .help = "save a disk: a block device, an image file, or nbd://…; repeat it for all disks of a machine"},
+    {.name = "domain", .kind = OPTION_TEXT, .arg = "NAME", OPTION_AT(backup_args, domain),
+     .help = "save all disks of a libvirt domain as they are at one moment, and its XML; then what has changed"},
+    {.name = "connect", .kind = OPTION_TEXT, .arg = "URI", OPTION_AT(backup_args, connection),
+     .help = "the libvirt of --domain (default: that of virsh)"},
+    {.name = "no-quiesce", .kind = OPTION_FLAG, OPTION_AT(backup_args, no_quiesce),
+     .help = "do not ask the guest's agent to freeze its file systems for the moment of the backup"},
+    {.name = "socket-dir", .kind = OPTION_TEXT, .arg = "DIR", OPTION_AT(backup_args, socket_dir),
+     .help = "where the domain's QEMU may make a socket (default: libvirt's own directory)"},
+    {.name = "scratch-dir", .kind = OPTION_TEXT, .arg = "DIR", OPTION_AT(backup_args, scratch_dir),
+     .help = "where it may keep what the guest overwrites meanwhile (default: beside its images)"},
+    {.name = "format", .kind = OPTION_LIST, .arg = "[NAME=]FORMAT", OPTION_AT(backup_args, formats),
+     .help = "of an image file: raw, qcow2, vmdk, vhdx, vdi, vhd; only where its name does not say it"},
+    {.name = "backing", .kind = OPTION_LIST, .arg = "DIR", OPTION_AT(backup_args, backing),
+     .help = "images may have backing files below this directory"},
+    {.name = "bitmap", .kind = OPTION_TEXT, .arg = "MAP", OPTION_AT(backup_args, bitmap),
+     .help = "read only what this dirty bitmap of the NBD server says has changed since the last snapshot"},
+    {.name = "next-bitmap", .kind = OPTION_TEXT, .arg = "MAP", OPTION_AT(backup_args, next_bitmap),
+     .help = "note that this dirty bitmap begins with this snapshot"},
+    {.name = "description", .kind = OPTION_LIST, .arg = "FILE", OPTION_AT(backup_args, descriptions),
+     .help = "keep this description of the machine beside its disks: XML, .vmx, OVF, a command line"},
     {.name = "one-file-system", .letter = 'x', .kind = OPTION_FLAG,
      OPTION_AT(backup_args, one_file_system), .help = "do not enter other mounted file systems"},
     {.name = "tag", .kind = OPTION_LIST, .arg = "TAG[,TAG…]", OPTION_AT(backup_args, tags),
@@ -86,6 +112,8 @@ struct request {
     uint64_t early_problems; /* patterns of --files-from that match nothing */
     struct cli *cli;
     struct backup_input input; /* instead of paths */
+    struct disk_input disks;   /* likewise */
+    struct access *access;
 };
 
 static void request_done(struct request *r)
@@ -95,6 +123,7 @@ static void request_done(struct request *r)
     string_list_done(&r->if_present);
     select_free(r->exclude);
     backup_input_done(&r->input);
+    disk_input_done(&r->disks);
 }
 
 static void early_problem(void *arg, const char *item, const struct err *e)
@@ -179,10 +208,40 @@ static int check_host(const char *host, struct err *e)
     return 0;
 }
 
-/* Paths, or a stream. */
+static int collect_disks(struct request *r, const struct backup_args *a, const struct words *w,
+                         struct backup_options *o, struct err *e)
+{
+    const struct disk_words words = {.disks = &a->disks,
+                                     .formats = &a->formats,
+                                     .backing = &a->backing,
+                                     .descriptions = &a->descriptions,
+                                     .bitmap = a->bitmap,
+                                     .next_bitmap = a->next_bitmap,
+                                     .host = a->host,
+                                     .domain = a->domain,
+                                     .connection = a->connection,
+                                     .socket_dir = a->socket_dir,
+                                     .scratch_dir = a->scratch_dir,
+                                     .no_quiesce = a->no_quiesce};
+    if (w->count || a->files_from.count || a->from_stdin || a->from_command)
+        return err_set(e, ERR_USAGE, "--disk and --domain go with no paths, --files-from, --stdin or --command");
+    if (a->domain && (a->disks.count || a->bitmap || a->next_bitmap))
+        return err_set(e, ERR_USAGE, "--domain says itself which disks and bitmaps: it goes with no --disk or --bitmap");
+    o->disks = &r->disks.options;
+    o->host = a->host ? a->host : a->domain;
+    return disk_input_open(&r->disks, r->cli, r->access, &words, e);
+}
+
+/* Paths, disks, or a stream. */
 static int collect_input(struct request *r, const struct backup_args *a, const struct words *w,
                          struct backup_options *o, struct err *e)
 {
+    if (a->disks.count || a->domain)
+        return collect_disks(r, a, w, o, e);
+    if (a->connection || a->no_quiesce || a->socket_dir || a->scratch_dir)
+        return err_set(e, ERR_USAGE, "--connect, --no-quiesce, --socket-dir and --scratch-dir go with --domain");
+    if (a->formats.count || a->backing.count || a->descriptions.count || a->bitmap || a->next_bitmap)
+        return err_set(e, ERR_USAGE, "--format, --backing, --bitmap, --next-bitmap and --description go with --disk");
     if (!a->from_stdin && !a->from_command) {
         if (a->stdin_name)
             return err_set(e, ERR_USAGE, "--stdin-name goes with --stdin or --command");
@@ -201,6 +260,7 @@ static int collect_input(struct request *r, const struct backup_args *a, const s
 static int collect(struct request *r, const struct backup_args *a, const struct words *w,
                    struct backup_options *o, struct err *e)
 {
+    o->host = a->host;
     if (parse_level(a->compression, &o->level, e) || check_host(a->host, e) ||
         collect_tags(r, a, e) || collect_if_present(r, a, e) ||
         patterns_build(&a->patterns, &r->exclude, e) || collect_input(r, a, w, o, e))
@@ -215,7 +275,6 @@ static int collect(struct request *r, const struct backup_args *a, const struct 
     o->exclude_larger_than = a->larger_than;
     o->tags = (const char *const *)r->tags.items;
     o->tag_count = r->tags.count;
-    o->host = a->host;
     o->dry_run = a->dry_run;
     o->force_read = a->force_read;
     o->no_parity = a->no_parity;
@@ -226,7 +285,7 @@ static int collect(struct request *r, const struct backup_args *a, const struct 
 
 /* ---- what came of it ------------------------------------------------------------- */
 
-static void tell_json(struct cli *c, const struct backup_result *r, bool dry_run)
+static void tell_json(struct cli *c, const struct backup_result *r, bool disks, bool dry_run)
 {
     json_t *o = json_object_of("summary");
     json_put_bool(o, "dry_run", dry_run);
@@ -240,6 +299,11 @@ static void tell_json(struct cli *c, const struct backup_result *r, bool dry_run
     json_put_number(o, "data_added_packed", r->stored_bytes);
     json_put_number(o, "data_added_content", r->data_bytes);
     json_put_number(o, "data_added_structure", r->meta_bytes);
+    if (disks) {
+        json_put_number(o, "disk_bytes_read", r->disk_read);
+        json_put_number(o, "disk_bytes_kept", r->disk_kept);
+        json_put_number(o, "disk_bytes_empty", r->disk_empty);
+    }
     json_put_number(o, "problems", r->problems);
     json_put_seconds(o, "total_duration", r->duration_ns);
     if (!dry_run)
@@ -247,7 +311,16 @@ static void tell_json(struct cli *c, const struct backup_result *r, bool dry_run
     json_emit(c, stdout, o);
 }
 
-static void tell_people(struct cli *c, const struct backup_result *r, bool dry_run)
+static void tell_disks(struct cli *c, const struct backup_result *r)
+{
+    char read[AMOUNT_TEXT_BYTES], kept[AMOUNT_TEXT_BYTES], empty[AMOUNT_TEXT_BYTES];
+    amount_format_size(r->disk_read, read);
+    amount_format_size(r->disk_kept, kept);
+    amount_format_size(r->disk_empty, empty);
+    say_note(c, "Disks: %s read, %s known to be unchanged, %s empty", read, kept, empty);
+}
+
+static void tell_people(struct cli *c, const struct backup_result *r, bool disks, bool dry_run)
 {
     char added[AMOUNT_TEXT_BYTES], size[AMOUNT_TEXT_BYTES], time[AMOUNT_TEXT_BYTES];
     char id[SHORT_ID_BYTES];
@@ -255,6 +328,8 @@ static void tell_people(struct cli *c, const struct backup_result *r, bool dry_r
     amount_format_size(r->bytes, size);
     amount_format_duration(r->duration_ns, time);
     short_id(r->id, id);
+    if (disks)
+        tell_disks(c, r);
     say_note(c, "Files: %11" PRIu64 " new, %5" PRIu64 " changed, %5" PRIu64 " unmodified",
              r->files_new, r->files_changed, r->files_unchanged);
     say_note(c, "Dirs:  %11" PRIu64, r->dirs);
@@ -276,14 +351,14 @@ static void tell_people(struct cli *c, const struct backup_result *r, bool dry_r
         say_note(c, "snapshot %s saved", id);
 }
 
-static int finish(struct cli *c, const struct backup_result *r, uint64_t early, bool dry_run,
-                  struct err *e)
+static int finish(struct cli *c, const struct backup_result *r, uint64_t early, bool disks,
+                  bool dry_run, struct err *e)
 {
     uint64_t problems = r->problems + early;
     if (c->global.json)
-        tell_json(c, r, dry_run);
+        tell_json(c, r, disks, dry_run);
     else
-        tell_people(c, r, dry_run);
+        tell_people(c, r, disks, dry_run);
     if (problems == 0)
         return 0;
     return err_set(e, ERR_INCOMPLETE,
@@ -302,8 +377,8 @@ static int save(struct cli *c, void *arg, struct err *e)
 {
     struct job *j = arg;
     const struct backup_args *a = j->args;
-    CLEANUP(request_done) struct request r = {.cli = c};
     CLEANUP(access_close) struct access access = {0};
+    CLEANUP(request_done) struct request r = {.cli = c, .access = &access};
     struct backup_options o = {
         .problem = report_path_problem, .arg = c, .progress = &c->progress};
     struct backup_result result = {0};
@@ -314,9 +389,10 @@ static int save(struct cli *c, void *arg, struct err *e)
     progress_bar_start(c, "items");
     int rc = work_backup(&access, &c->dirs, &o, &result, e);
     progress_bar_stop(c);
+    disk_input_end(&r.disks, rc == 0 && !a->dry_run);
     if (rc == 0 && !a->dry_run)
         hex_encode(result.id, ID_BYTES, j->snapshot);
-    return rc ? -1 : finish(c, &result, r.early_problems, a->dry_run, e);
+    return rc ? -1 : finish(c, &result, r.early_problems, o.disks, a->dry_run, e);
 }
 
 static int run(struct cli *c, const void *args, const struct words *w, struct err *e)
@@ -334,7 +410,8 @@ static bool counts(const void *args, const struct words *w, const char *key)
     const struct backup_args *a = args;
     bool names_source = strcmp(key, "paths") == 0 || strncmp(key, "files-from", 10) == 0;
     return !names_source ||
-           (w->count == 0 && a->files_from.count == 0 && !a->from_stdin && !a->from_command);
+           (w->count == 0 && a->files_from.count == 0 && !a->from_stdin && !a->from_command &&
+            a->disks.count == 0 && !a->domain);
 }
 
 static const struct profile_own own_keys[] = {HOOK_KEYS, {NULL, PROFILE_UNSET}};
@@ -346,7 +423,7 @@ static const struct command_profile in_profile = {
 const struct command cmd_backup = {
     .name = "backup",
     .summary = "save files and directories as a snapshot",
-    .operands = "PATH… | --stdin | --command -- CMD…",
+    .operands = "PATH… | --disk SOURCE | --domain NAME | --stdin | --command -- CMD…",
     .description =
         "Saves the named files and directories, whole, as one snapshot. Only what is new to the vault "
         "is stored. Needs no passphrase: the writer key of this machine is enough.\n"
@@ -358,6 +435,13 @@ const struct command cmd_backup = {
         "With --stdin or --command the snapshot is one file of any length, read as it comes. No shell is "
         "involved; what the command writes to standard error is shown. If it fails, or is "
         "ended by a signal, there is no snapshot and the exit status is 1.\n"
+        "\n"
+        "With --disk the snapshot is the disks of one machine, each as the file disks/NAME, with a note of "
+        "its partitions and file systems, and what --description names beside them. A block device or a raw file is "
+        "read as it is; other images are read by qemu-nbd in a sandbox; an NBD URI is whatever its "
+        "server says, a running QEMU with its dirty bitmaps, too. What a map calls unchanged is taken from the last "
+        "snapshot, if the map belongs to it and a sample agrees; else all is read. A disk in "
+        "use should be read from a snapshot of it (LVM, QEMU): abri does not stop who writes to it.\n"
         "\n"
         "Without a path, what the profile of the machine names is saved (see `abri help profiles`).",
     .examples = {{"abri -r /mnt/vault backup /etc /home --exclude '*.tmp'",

@@ -129,6 +129,18 @@ void report_path_problem(void *arg, const char *path, const struct err *e)
     report_problem(arg, whole ? path : full, e);
 }
 
+void report_notice(struct cli *c, const char *item, const char *message)
+{
+    if (c->global.json) {
+        json_t *o = json_object_of("notice");
+        json_put_string(o, "item", item);
+        json_put_string(o, "message", message);
+        json_emit(c, stderr, o);
+        return;
+    }
+    complain(c, "abri: %s: %s", item, message);
+}
+
 void report_damage(void *arg, const char *object, const char *message)
 {
     struct cli *c = arg;

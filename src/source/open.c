@@ -34,23 +34,3 @@ bool source_changed(const struct source_item *before, int fd)
            st.st_mtim.tv_sec != before->mtime_s || st.st_mtim.tv_nsec != before->mtime_ns ||
            st.st_ctim.tv_sec != before->ctime_s || st.st_ctim.tv_nsec != before->ctime_ns;
 }
-
-int source_next_data(int fd, uint64_t off, uint64_t size, uint64_t *data_out, uint64_t *end_out)
-{
-    if (off >= size)
-        return 0;
-    off_t data = off > INT64_MAX ? -1 : lseek(fd, (off_t)off, SEEK_DATA);
-    if (data < 0 && errno == ENXIO)
-        return 0;
-    off_t hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
-    if (data < 0 || hole <= data) { /* cannot tell */
-        *data_out = off;
-        *end_out = size;
-        return 1;
-    }
-    if ((uint64_t)data >= size)
-        return 0;
-    *data_out = (uint64_t)data;
-    *end_out = (uint64_t)hole < size ? (uint64_t)hole : size;
-    return 1;
-}

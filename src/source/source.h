@@ -115,9 +115,4 @@ void source_command_free(struct source_command *c);
  * VDI, VHD(X), LUKS, LVM, or the usual suffixes. */
 bool source_is_disk_image(const char *name, const uint8_t *head, size_t head_len);
 
-/* The next stretch of data at or behind `off`: *data_out and *end_out (holes
- * lie outside). Where the file system cannot tell, the whole file is data.
- * 1 if found, 0 if only a hole is left before `size`. */
-int source_next_data(int fd, uint64_t off, uint64_t size, uint64_t *data_out, uint64_t *end_out);
-
 #endif

@@ -124,7 +124,7 @@ static int open_cache(struct backup *b, const struct work_dirs *dirs,
     hash_two(b->access->writer->id, UID_BYTES, group, UID_BYTES, key);
     hex_encode(b->access->writer->vault_id, UID_BYTES, vault);
     hex_encode(group, UID_BYTES, name);
-    bool usable = dirs->cache && b->walk &&
+    bool usable = dirs->cache && !b->options->stream &&
                   (size_t)snprintf(path, sizeof path, "%s/%s", dirs->cache, vault) < sizeof path &&
                   file_make_dirs(path, 0700, &ignored) == 0 &&
                   (size_t)snprintf(path, sizeof path, "%s/%s/%s", dirs->cache, vault, name) <
@@ -187,6 +187,13 @@ static int begin_session(struct backup *b, struct err *e)
     return session_begin(b->access->vault, &p, &b->session, e);
 }
 
+static int name_input(struct backup *b, const struct work_dirs *dirs, struct err *e)
+{
+    if (b->options->stream)
+        return name_stream(b, e);
+    return b->options->disks ? backup_name_disks(b, e) : open_walk(b, dirs, e);
+}
+
 static int set_up(struct backup *b, const struct work_dirs *dirs, const char *host,
                   uint8_t group[UID_BYTES], struct err *e)
 {
@@ -196,13 +203,20 @@ static int set_up(struct backup *b, const struct work_dirs *dirs, const char *ho
     seal_derive(b->access->ids, "abri gear table", NULL, 0, gear, sizeof gear);
     chunk_cutter_init(&b->cutter, gear, b->chunking.cdc_min, b->chunking.cdc_avg,
                       b->chunking.cdc_max);
-    if ((b->options->stream ? name_stream(b, e) : open_walk(b, dirs, e)) ||
-        group_of(b, host, group, e) || open_cache(b, dirs, group, e) || begin_session(b, e) ||
+    if (name_input(b, dirs, e) || group_of(b, host, group, e) || open_cache(b, dirs, group, e) || begin_session(b, e) ||
         start_workers(b, e) ||
         tree_builder_new(b->access->ids, backup_sink, b, &b->tree, e) ||
         list_builder_new(b->access->ids, backup_sink, b, &b->list, e))
         return -1;
     return 0;
+}
+
+static void forget_disks(struct backup *b)
+{
+    for (size_t i = 0; b->disk_paths && i < b->path_count; i++)
+        mem_free(b->disk_paths[i]);
+    mem_free(b->disk_paths);
+    mem_free(b->disks);
 }
 
 static void tear_down(struct backup *b)
@@ -220,6 +234,7 @@ static void tear_down(struct backup *b)
     cache_writer_abort(b->cache_out);
     walk_close(b->walk);
     mem_free(b->stream_path);
+    forget_disks(b);
     session_end(b->session);
     data_key_free(b->key);
     for (size_t i = 0; i < b->problem_count; i++)
@@ -246,6 +261,15 @@ static int walk_all(struct backup *b, struct err *e)
     if (rc < 0 || backup_flush_all(b, e))
         return -1;
     return check_cancelled(b, e); /* workers stop in the middle of files: never commit those */
+}
+
+static int read_input(struct backup *b, struct err *e)
+{
+    if (b->options->stream)
+        return backup_plan_stream(b, e);
+    if (!b->options->disks)
+        return walk_all(b, e);
+    return backup_plan_disks(b, e) || backup_flush_all(b, e) || check_cancelled(b, e) ? -1 : 0;
 }
 
 /* ---- the end -------------------------------------------------------------------------- */
@@ -321,6 +345,24 @@ static int commit(struct backup *b, const char *host, const uint8_t group[UID_BY
     return 0;
 }
 
+int work_noted_map(struct access *a, const struct work_dirs *dirs, const char *host,
+                   const struct backup_disk *disks, size_t count, char out[BACKUP_MAP_MAX + 1],
+                   struct err *e)
+{
+    const struct backup_disks some = {.disks = disks, .count = count};
+    const struct backup_options o = {.disks = &some, .dry_run = true};
+    struct backup b = {.access = a, .options = &o};
+    uint8_t group[UID_BYTES];
+    int rc = backup_name_disks(&b, e) || group_of(&b, host, group, e) || open_cache(&b, dirs, group, e)
+                 ? -1
+                 : 0;
+    if (rc == 0)
+        backup_noted_map(&b, out);
+    cache_reader_close(b.cache_in);
+    forget_disks(&b);
+    return rc;
+}
+
 int work_backup(struct access *a, const struct work_dirs *dirs, const struct backup_options *o,
                 struct backup_result *out, struct err *e)
 {
@@ -334,7 +376,7 @@ int work_backup(struct access *a, const struct work_dirs *dirs, const struct bac
     (void)pthread_mutex_init(&b.lock, NULL);
     int rc = set_up(&b, dirs, host_name, group, e);
     if (rc == 0)
-        rc = b.walk ? walk_all(&b, e) : backup_plan_stream(&b, e);
+        rc = read_input(&b, e);
     if (rc == 0)
         rc = commit(&b, host_name, group, e);
     tear_down(&b);

@@ -46,6 +46,12 @@ struct big_file {
     atomic_uint pending; /* segments under way, and one for the planner */
     bool changed;        /* valid when nothing is pending */
     struct source_item item; /* path owned */
+    /* Of a disk: */
+    struct disk *disk; /* NULL: a file */
+    const char *disk_name; /* borrowed */
+    struct disk_reader **readers; /* one a worker, made when it is needed */
+    unsigned reader_count;
+    _Atomic uint64_t bad, first_bad; /* bytes that could not be read */
 };
 
 struct job {
@@ -124,6 +130,8 @@ struct backup {
     const char *const *paths; /* absolute: what is saved */
     size_t path_count;
     char *stream_path;
+    char **disk_paths; /* "/disks/NAME", ascending; owned */
+    const struct backup_disk **disks; /* in the same order */
     struct cache_reader *cache_in;
     struct cache_writer *cache_out;
     struct tree_builder *tree;
@@ -150,6 +158,11 @@ void backup_fail(struct backup *b, const struct err *e);
 
 /* backup_jobs.c: on workers */
 void backup_run_job(void *arg, unsigned worker, struct pool_job *job);
+MUST_CHECK int backup_store_piece(struct backup *b, struct backup_worker *w, struct job *j,
+                                  const uint8_t *p, size_t len, struct err *e);
+MUST_CHECK int job_add_item(struct job *j, const struct item *it, struct err *e);
+/* backup_disk_read.c: on workers */
+MUST_CHECK int backup_read_disk(struct backup *b, unsigned worker, struct job *j, struct err *e);
 void big_file_release(struct big_file *f);
 void big_file_free(struct big_file *f);
 
@@ -170,6 +183,21 @@ MUST_CHECK int backup_plan_item(struct backup *b, const struct source_item *item
 void backup_submit(struct backup *b, struct job *j);
 MUST_CHECK int backup_submit_bundle(struct backup *b, struct err *e);
 void job_free(struct job *j);
+
+/* 1 if the item looks as the cache has it: then it was taken from there. */
+MUST_CHECK int backup_take_unchanged(struct backup *b, const struct source_item *it,
+                                     const struct entry **cached_out, struct err *e);
+MUST_CHECK int backup_push_hole(struct backup *b, uint64_t len, struct err *e);
+MUST_CHECK int backup_push_segments(struct backup *b, struct big_file *f, uint64_t from,
+                                    uint64_t to, bool fixed, struct err *e);
+
+/* backup_disk.c: the planner thread */
+MUST_CHECK int backup_name_disks(struct backup *b, struct err *e);
+MUST_CHECK int backup_plan_disks(struct backup *b, struct err *e);
+/* What the cache says of the disks that were named. */
+void backup_noted_map(struct backup *b, char out[BACKUP_MAP_MAX + 1]);
+/* An entry that was made just now, by us. */
+struct entry backup_made_now(const struct backup *b, enum entry_type type, uint32_t mode);
 
 /* backup_stream.c: the planner thread */
 MUST_CHECK int backup_plan_stream(struct backup *b, struct err *e);

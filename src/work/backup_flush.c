@@ -128,11 +128,16 @@ static int flush_file_end(struct backup *b, struct step *s, struct err *e)
     if (rc == 0 && b->file_err.cls != ERR_UNSET) {
         backup_problem(b, en->path, &b->file_err);
     } else if (rc == 0) {
-        if (s->file->changed) {
-            struct err changed = ERR_INIT;
-            (void)err_set(&changed, ERR_INCOMPLETE, "changed while it was read");
+        struct err why = ERR_INIT;
+        if (s->file->changed)
+            (void)err_set(&why, ERR_INCOMPLETE, "changed while it was read");
+        if (atomic_load(&s->file->bad))
+            (void)err_set(&why, ERR_INCOMPLETE,
+                          "%llu bytes could not be read, the first at %llu: zeros are in their place",
+                          (unsigned long long)s->file->bad, (unsigned long long)s->file->first_bad);
+        if (why.cls != ERR_UNSET) {
             en->partial = true;
-            backup_problem(b, en->path, &changed);
+            backup_problem(b, en->path, &why);
         }
         rc = backup_emit(b, en, &b->file_seen, e);
     }

@@ -106,7 +106,7 @@ static void run_bundle(struct backup *b, struct backup_worker *w, struct job *j)
 
 /* ---- segments of large files --------------------------------------------------------- */
 
-static int add_item(struct job *j, const struct item *it, struct err *e)
+int job_add_item(struct job *j, const struct item *it, struct err *e)
 {
     if (j->item_count == j->item_cap) {
         size_t cap = j->item_cap ? 2 * j->item_cap : 16;
@@ -120,7 +120,7 @@ static int add_item(struct job *j, const struct item *it, struct err *e)
     return 0;
 }
 
-static int store_piece(struct backup *b, struct backup_worker *w, struct job *j, const uint8_t *p,
+int backup_store_piece(struct backup *b, struct backup_worker *w, struct job *j, const uint8_t *p,
                        size_t len, struct err *e)
 {
     struct item it = {.kind = ITEM_CHUNK, .len = len};
@@ -133,7 +133,7 @@ static int store_piece(struct backup *b, struct backup_worker *w, struct job *j,
             return -1;
         }
     }
-    return add_item(j, &it, e);
+    return job_add_item(j, &it, e);
 }
 
 static size_t piece_len(const struct backup *b, const struct job *j, const uint8_t *p, size_t len)
@@ -167,7 +167,7 @@ static int run_segment(struct backup *b, struct backup_worker *w, struct job *j,
         if (have == 0)
             break;
         size_t len = piece_len(b, j, w->plain + start, have);
-        if (store_piece(b, w, j, w->plain + start, len, e))
+        if (backup_store_piece(b, w, j, w->plain + start, len, e))
             return -1;
         start += len;
         have -= len;
@@ -176,7 +176,7 @@ static int run_segment(struct backup *b, struct backup_worker *w, struct job *j,
         return 0;
     /* The file got shorter: what follows keeps its place. */
     struct item gap = {.kind = ITEM_HOLE, .len = end - read_to};
-    return add_item(j, &gap, e);
+    return job_add_item(j, &gap, e);
 }
 
 /* Chunks that the planner has cut. */
@@ -187,7 +187,7 @@ static int run_chunks(struct backup *b, struct backup_worker *w, struct job *j, 
     int rc = 0;
     j->item_count = j->item_cap = 0;
     for (size_t i = 0; i < count && rc == 0 && !is_cancelled(b); at += (size_t)items[i++].len)
-        rc = store_piece(b, w, j, j->data + at, (size_t)items[i].len, e);
+        rc = backup_store_piece(b, w, j, j->data + at, (size_t)items[i].len, e);
     mem_free(items);
     mem_free(TAKE(j->data));
     return rc;
@@ -197,6 +197,10 @@ void big_file_release(struct big_file *f)
 {
     if (atomic_fetch_sub(&f->pending, 1) != 1)
         return;
+    if (f->disk) {
+        f->changed = disk_changed(f->disk);
+        return;
+    }
     f->changed = source_changed(&f->item, f->fd);
     file_close(&f->fd);
 }
@@ -204,6 +208,9 @@ void big_file_release(struct big_file *f)
 void big_file_free(struct big_file *f)
 {
     file_close(&f->fd);
+    for (unsigned i = 0; i < f->reader_count; i++)
+        disk_reader_free(f->readers[i]);
+    mem_free(f->readers);
     source_dir_unref(f->item.dir);
     mem_free((void *)(uintptr_t)f->item.path);
     mem_free(f);
@@ -222,7 +229,10 @@ void backup_run_job(void *arg, unsigned worker, struct pool_job *base)
             backup_fail(b, &j->err);
         return;
     }
-    (void)run_segment(b, &b->workers[worker], j, &j->err);
+    if (j->file->disk && backup_read_disk(b, worker, j, &j->err))
+        backup_fail(b, &j->err);
+    if (!j->file->disk)
+        (void)run_segment(b, &b->workers[worker], j, &j->err);
     if (j->err.cls == ERR_NO_MEMORY)
         backup_fail(b, &j->err);
     big_file_release(j->file);

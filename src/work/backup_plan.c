@@ -59,8 +59,7 @@ static bool refer_content(struct backup *b, const struct entry *en)
     return true;
 }
 
-/* 1 if the item was taken from the cache. */
-static int take_unchanged(struct backup *b, const struct source_item *it,
+int backup_take_unchanged(struct backup *b, const struct source_item *it,
                           const struct entry **cached_out, struct err *e)
 {
     const struct entry *en = NULL;
@@ -199,13 +198,13 @@ static bool is_image(int fd, const struct source_item *it)
     return n > 0 && source_is_disk_image(it->name, head, (size_t)n);
 }
 
-static int push_hole(struct backup *b, uint64_t len, struct err *e)
+int backup_push_hole(struct backup *b, uint64_t len, struct err *e)
 {
     struct step s = {.kind = STEP_HOLE, .hole = len};
     return len ? backup_push(b, &s, e) : 0;
 }
 
-static int push_segments(struct backup *b, struct big_file *f, uint64_t from, uint64_t to,
+int backup_push_segments(struct backup *b, struct big_file *f, uint64_t from, uint64_t to,
                          bool fixed, struct err *e)
 {
     while (from < to) {
@@ -235,13 +234,13 @@ static int push_content(struct backup *b, struct big_file *f, bool fixed, struct
     bool sparse = f->item.blocks * 512 < size;
     while (at < size) {
         uint64_t data = at, end = size;
-        if (sparse && !source_next_data(f->fd, at, size, &data, &end))
-            return push_hole(b, size - at, e);
+        if (sparse && !file_next_data(f->fd, at, size, &data, &end))
+            return backup_push_hole(b, size - at, e);
         data = data / grain * grain;
         end = (end + grain - 1) / grain * grain;
         data = data < at ? at : data;
         end = end > size ? size : end;
-        if (push_hole(b, data - at, e) || push_segments(b, f, data, end, fixed, e))
+        if (backup_push_hole(b, data - at, e) || backup_push_segments(b, f, data, end, fixed, e))
             return -1;
         at = end;
     }
@@ -321,7 +320,7 @@ static int plan_other(struct backup *b, const struct source_item *it, struct err
 int backup_plan_item(struct backup *b, const struct source_item *it, struct err *e)
 {
     const struct entry *cached;
-    int taken = take_unchanged(b, it, &cached, e);
+    int taken = backup_take_unchanged(b, it, &cached, e);
     if (taken)
         return taken < 0 ? -1 : 0;
     if (it->type != ENTRY_FILE)

@@ -156,7 +156,7 @@ static int cut_all(struct backup *b, struct err *e)
 
 /* ---- the file and its directories ---------------------------------------------------------- */
 
-static struct entry made_now(const struct backup *b, enum entry_type type, uint32_t mode)
+struct entry backup_made_now(const struct backup *b, enum entry_type type, uint32_t mode)
 {
     return (struct entry){.type = type,
                           .mode = mode,
@@ -172,7 +172,7 @@ static struct entry made_now(const struct backup *b, enum entry_type type, uint3
 static int push_parents(struct backup *b, const char *path, struct err *e)
 {
     for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
-        struct entry dir = made_now(b, ENTRY_DIR, 0700);
+        struct entry dir = backup_made_now(b, ENTRY_DIR, 0700);
         CLEANUP_FREE char *copy = mem_strdup(path);
         if (!copy)
             return err_no_memory(e, "a path");
@@ -191,7 +191,7 @@ static int push_parents(struct backup *b, const char *path, struct err *e)
 int backup_plan_stream(struct backup *b, struct err *e)
 {
     const struct backup_stream *stream = b->options->stream;
-    struct entry file = made_now(b, ENTRY_FILE, 0600);
+    struct entry file = backup_made_now(b, ENTRY_FILE, 0600);
     file.path = stream->path;
     file.path_len = strlen(stream->path);
     b->result->files_new++;

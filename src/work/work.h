@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/progress.h"
 #include "content/content.h"
+#include "disk/disk.h"
 #include "seal/seal.h"
 #include "select/select.h"
 #include "target/target.h"
@@ -126,8 +127,44 @@ struct backup_stream {
     void *arg;
 };
 
+/* The disks of one machine: each becomes the file disks/NAME, with a note of what is on it. */
+struct backup_disk {
+    const char *name; /* a name that a file can have; each once */
+    struct disk *disk;
+    const char *source; /* for the note: where it is */
+};
+/* What describes the machine (libvirt's XML, .vmx, …): it becomes machine/NAME. */
+struct backup_description {
+    const char *name;
+    const void *data;
+    size_t len; /* at most BACKUP_DESCRIPTION_MAX */
+};
+#define BACKUP_DESCRIPTION_MAX ((size_t)4 << 20)
+#define BACKUP_DISKS_MAX 256u
+#define BACKUP_MAP_MAX 63 /* bytes of the name of a map that is noted */
+struct backup_disks {
+    const struct backup_disk *disks; /* at least one; more than BACKUP_DISKS_MAX: ERR_LIMIT */
+    size_t count;
+    const struct backup_description *files;
+    size_t file_count;
+    /* The changed-block map that the disks were opened with: what it leaves out is taken from the last
+     * snapshot, if that one has noted it as its `next_map`. NULL: none. */
+    const char *map;
+    const char *next_map; /* the one that begins with this snapshot; NULL: none */
+    /* Something that the user should know: a map that is not used, and why. */
+    void (*told)(void *arg, const char *disk, const char *what);
+    void *arg;
+};
+
+/* The map that the last snapshot of these disks (their names count) has noted, the same for all of
+ * them; "" if there is none, or this machine does not remember. */
+MUST_CHECK int work_noted_map(struct access *a, const struct work_dirs *dirs, const char *host,
+                              const struct backup_disk *disks, size_t count,
+                              char out[BACKUP_MAP_MAX + 1], struct err *e);
+
 struct backup_options {
     const struct backup_stream *stream; /* NULL, or instead of the paths */
+    const struct backup_disks *disks;   /* likewise */
     const char *const *paths;
     size_t path_count;
     const struct select *exclude;
@@ -154,6 +191,8 @@ struct backup_result {
     uint64_t files_new, files_changed, files_unchanged;
     uint64_t stored_bytes, data_bytes, meta_bytes; /* added to the vault; with dry_run an
                                                       estimate: plain bytes of new chunks */
+    uint64_t disk_read, disk_kept, disk_empty; /* of disks: bytes read, taken from the last snapshot
+                                                  without a look, skipped as zeros */
     uint64_t problems;
     int64_t duration_ns;
 };

@@ -118,13 +118,13 @@ function ban(names, why,    n, i, part) {
 }
 BEGIN {
     assign(0, "base")
-    assign(1, "box chunk layout sign policy detect entry select profile wire")
+    assign(1, "chunk sign policy detect entry select profile wire box layout")
     assign(2, "seal store http pki tlog")
     assign(3, "vault")
-    assign(4, "content source target remote")
+    assign(4, "content source target remote disk")
     assign(5, "work export")
     assign(6, "server")
-    assign(7, "fleet attack")
+    assign(7, "fleet attack machine")
     assign(8, "cli daemon")
     assign(9, "manual")
     only["sign"] = "base"

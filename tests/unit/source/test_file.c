@@ -62,25 +62,25 @@ static void data_is_found_between_holes(void **state)
     assert_int_equal(pwrite(fd, "x", 1, 4 * mib), 1);
     assert_int_equal(pwrite(fd, "x", 1, 9 * mib), 1);
     uint64_t data, end, size = 16 * (uint64_t)mib;
-    assert_int_equal(source_next_data(fd, 0, size, &data, &end), 1);
+    assert_int_equal(file_next_data(fd, 0, size, &data, &end), 1);
     if (data == 0) {
         (void)close(fd);
         skip(); /* no holes here */
     }
     assert_int_equal(data, 4 * mib);
     assert_true(end > data && end < (uint64_t)(9 * mib));
-    assert_int_equal(source_next_data(fd, end, size, &data, &end), 1);
+    assert_int_equal(file_next_data(fd, end, size, &data, &end), 1);
     assert_int_equal(data, 9 * mib);
-    assert_int_equal(source_next_data(fd, end, size, &data, &end), 0);
-    assert_int_equal(source_next_data(fd, 0, 2 * (uint64_t)mib, &data, &end), 0);
+    assert_int_equal(file_next_data(fd, end, size, &data, &end), 0);
+    assert_int_equal(file_next_data(fd, 0, 2 * (uint64_t)mib, &data, &end), 0);
     /* The caller's size bounds the answer. */
-    assert_int_equal(source_next_data(fd, 0, 4 * (uint64_t)mib + 1, &data, &end), 1);
+    assert_int_equal(file_next_data(fd, 0, 4 * (uint64_t)mib + 1, &data, &end), 1);
     assert_int_equal(end, 4 * mib + 1);
-    assert_int_equal(source_next_data(fd, size, size, &data, &end), 0);
+    assert_int_equal(file_next_data(fd, size, size, &data, &end), 0);
     (void)close(fd);
     int pipes[2];
     assert_int_equal(pipe(pipes), 0);
-    assert_int_equal(source_next_data(pipes[0], 3, 10, &data, &end), 1); /* cannot tell */
+    assert_int_equal(file_next_data(pipes[0], 3, 10, &data, &end), 1); /* cannot tell */
     assert_int_equal(data, 3);
     assert_int_equal(end, 10);
     (void)close(pipes[0]);

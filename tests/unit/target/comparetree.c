@@ -121,8 +121,8 @@ static bool same_content(const struct side *a, const struct side *b)
     uint64_t off = 0, size = a->it.size;
     while (off < size) {
         uint64_t at_a = size, at_b = size, end;
-        (void)source_next_data(a->fd, off, size, &at_a, &end);
-        (void)source_next_data(b->fd, off, size, &at_b, &end);
+        (void)file_next_data(a->fd, off, size, &at_a, &end);
+        (void)file_next_data(b->fd, off, size, &at_b, &end);
         off = at_a < at_b ? at_a : at_b;
         if (off >= size)
             return true;

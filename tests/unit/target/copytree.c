@@ -84,7 +84,7 @@ static void copy_pieces(struct target_file *f, int fd, uint64_t size, const char
     static uint8_t block[1 << 20];
     struct err e = ERR_INIT;
     uint64_t at, end, off = 0;
-    while (source_next_data(fd, off, size, &at, &end) == 1) {
+    while (file_next_data(fd, off, size, &at, &end) == 1) {
         for (off = end; at < end;) {
             size_t want = end - at < sizeof block ? (size_t)(end - at) : sizeof block;
             if (file_pread(fd, block, want, (off_t)at) != (ssize_t)want ||
