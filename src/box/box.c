@@ -265,13 +265,15 @@ static int start_thread(struct box *b, struct err *e)
     return rc ? err_sys(e, rc, "cannot make a thread") : 0;
 }
 
-/* Waits until the state is beyond `state`. */
-static void wait_beyond(struct box *b, enum box_state state)
+/* Waits until the state is beyond `state`, and gives it. */
+static enum box_state wait_beyond(struct box *b, enum box_state state)
 {
     (void)pthread_mutex_lock(&b->lock);
     while (b->state <= state)
         (void)pthread_cond_wait(&b->changed, &b->lock);
+    state = b->state;
     (void)pthread_mutex_unlock(&b->lock);
+    return state;
 }
 
 int box_start(const struct box_options *o, struct box **out, struct err *e)
@@ -289,8 +291,7 @@ int box_start(const struct box_options *o, struct box **out, struct err *e)
         discard(b);
         return -1;
     }
-    wait_beyond(b, BOX_NEW);
-    if (b->state == BOX_FAILED) {
+    if (wait_beyond(b, BOX_NEW) == BOX_FAILED) {
         (void)pthread_join(b->thread, NULL);
         (void)err_give(e, &b->error);
         discard(b);
@@ -327,7 +328,7 @@ int box_is_running_after(struct box *b, int timeout_ms)
 
 int box_wait(struct box *b, struct err *e)
 {
-    wait_beyond(b, BOX_RUNNING);
+    (void)wait_beyond(b, BOX_RUNNING);
     const char *said = box_said(b), *colon = said[0] ? ": " : "";
     int s = b->status;
     if (WIFSIGNALED(s))

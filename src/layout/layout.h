@@ -40,7 +40,8 @@ struct layout_part {
 struct layout {
     enum layout_table table;
     char table_id[LAYOUT_TEXT]; /* GUID, or the eight digits of an MBR; "" */
-    uint32_t sector;            /* bytes of a logical sector: 4096 if a GPT says so, else 512 */
+    uint32_t
+        sector; /* bytes of a logical sector: 4096 if a GPT says so, else 512; 0: not looked at */
     struct layout_part parts[LAYOUT_PARTS_MAX]; /* in the order of their numbers */
     size_t part_count;
     bool more; /* there were more than LAYOUT_PARTS_MAX */

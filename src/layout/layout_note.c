@@ -116,7 +116,8 @@ static void take_layout(struct cursor *c, struct layout *l)
     l->sector = (uint32_t)cursor_varint_max(c, 65536);
     uint8_t more = cursor_u8(c);
     l->part_count = (size_t)cursor_varint_max(c, LAYOUT_PARTS_MAX);
-    if (table > LAYOUT_GPT || more > 1 || l->sector < 512 || (l->sector & (l->sector - 1)))
+    if (table > LAYOUT_GPT || more > 1 || (l->sector && l->sector < 512) ||
+        (l->sector & (l->sector - 1)))
         c->bad = true;
     l->table = c->bad ? LAYOUT_NO_TABLE : (enum layout_table)table;
     l->more = more;

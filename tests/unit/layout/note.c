@@ -175,6 +175,19 @@ static void texts_are_cleaned_on_the_way_out(void **state)
     buf_done(&out);
 }
 
+/* A disk that could not be looked at has a note, too. */
+static void nothing_known_is_a_note(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    struct buf out = {0};
+    memset(&a, 0, sizeof a);
+    encode(&a, &out);
+    assert_int_equal(layout_note_decode(out.data, out.len, &b, &e), 0);
+    assert_memory_equal(&a, &b, sizeof a);
+    buf_done(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +195,7 @@ int main(void)
         cmocka_unit_test(extensions_of_tomorrow_are_skipped),
         cmocka_unit_test(newer_and_damaged_notes_are_told_apart),
         cmocka_unit_test(too_many_parts_are_left_out_and_said),
+        cmocka_unit_test(nothing_known_is_a_note),
         cmocka_unit_test(texts_are_cleaned_on_the_way_out),
     };
     return cmocka_run_group_tests_name("layout/note", tests, NULL, NULL);
