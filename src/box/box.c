@@ -67,12 +67,10 @@ static void set_state(struct box *b, enum box_state state)
 
 /* ---- the thread ---------------------------------------------------------- */
 
-/* As fork, without the handlers of libc: the child uses nothing of it. */
 static long clone_child(struct box *b)
 {
     b->pid_fd = -1;
-    return syscall(SYS_clone, box_plan_flags(b->plan) | CLONE_PIDFD | SIGCHLD, NULL, &b->pid_fd,
-                   NULL, 0);
+    return box_child_clone(b->plan, box_plan_flags(b->plan), &b->pid_fd);
 }
 
 static int make_child(struct box *b, struct err *e)
@@ -83,8 +81,6 @@ static int make_child(struct box *b, struct err *e)
         p->user_ns = true;
         pid = clone_child(b);
     }
-    if (pid == 0)
-        box_child(p);
     if (pid < 0) {
         (void)err_sys(
             e, errno,

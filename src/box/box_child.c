@@ -21,7 +21,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -56,7 +55,7 @@ static int write_file(const char *path, const char *text)
     long fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return -1;
-    size_t len = strlen(text);
+    size_t len = box_text_len(text);
     long n = syscall(SYS_write, fd, text, len);
     int saved = errno;
     (void)syscall(SYS_close, fd);
@@ -194,9 +193,8 @@ static int drop_capabilities(const struct box_plan *p)
     if (syscall(SYS_capget, &head, data))
         return -1;
     uint32_t keep = data[0].permitted & (uint32_t)p->keep_caps;
-    memset(data, 0, sizeof data);
-    data[0].effective = data[0].permitted = keep;
-    return (int)syscall(SYS_capset, &head, data);
+    struct __user_cap_data_struct less[2] = {{.effective = keep, .permitted = keep}};
+    return (int)syscall(SYS_capset, &head, less);
 }
 
 /* As execvp does it, in the world as it is now. */
@@ -212,21 +210,25 @@ static void execute(const struct box_plan *p)
         "LISTEN_PID=1",
         NULL};
     const char *env[6];
-    size_t n = p->listen_fd >= 0 ? 5 : 3, len = strlen(p->argv[0]);
-    memcpy(env, environment, n * sizeof env[0]);
+    size_t n = p->listen_fd >= 0 ? 5 : 3, len = box_text_len(p->argv[0]);
+    for (size_t i = 0; i < n; i++)
+        env[i] = environment[i];
     env[n] = NULL;
-    if (strchr(p->argv[0], '/')) {
+    bool is_path = false;
+    for (size_t i = 0; i < len; i++)
+        is_path = is_path || p->argv[0][i] == '/';
+    if (is_path) {
         (void)syscall(SYS_execve, p->argv[0], p->argv, env);
         return;
     }
     char path[512];
     int why = ENOENT;
     for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++) {
-        size_t dir_len = strlen(dirs[i]);
+        size_t dir_len = box_text_len(dirs[i]);
         if (dir_len + len + 1 > sizeof path)
             break;
-        memcpy(path, dirs[i], dir_len);
-        memcpy(path + dir_len, p->argv[0], len + 1);
+        box_text_copy(path, dirs[i], dir_len);
+        box_text_copy(path + dir_len, p->argv[0], len + 1);
         (void)syscall(SYS_execve, path, p->argv, env);
         if (errno != ENOENT && errno != ENOTDIR)
             why = errno;
@@ -234,7 +236,7 @@ static void execute(const struct box_plan *p)
     errno = why;
 }
 
-_Noreturn void box_child(struct box_plan *p)
+static _Noreturn void live(struct box_plan *p)
 {
     struct box_report r = {0};
     if (arm(p))
@@ -256,4 +258,13 @@ _Noreturn void box_child(struct box_plan *p)
         fail(p, &r, BOX_STEP_SECCOMP);
     execute(p);
     fail(p, &r, BOX_STEP_EXEC);
+}
+
+/* As fork, without the handlers of libc: the child uses nothing of it. */
+long box_child_clone(struct box_plan *p, unsigned long flags, int *pid_fd_out)
+{
+    long pid = syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, pid_fd_out, NULL, 0);
+    if (pid == 0)
+        live(p);
+    return pid;
 }

@@ -71,8 +71,23 @@ struct box_report {
     size_t view;
 };
 
-/* The whole life of the child until exec: only system calls and the stack. */
-_Noreturn void box_child(struct box_plan *p);
+/* Clones; gives the child's number, or -1 with errno. The child does all until exec, and never
+ * returns: only system calls and the stack, in a library of its own (meson.build) into which no
+ * sanitizer puts calls that take locks. */
+long box_child_clone(struct box_plan *p, unsigned long flags, int *pid_fd_out);
+
+static inline size_t box_text_len(const char *s)
+{
+    size_t n = 0;
+    while (s[n])
+        n++;
+    return n;
+}
+static inline void box_text_copy(char *out, const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        out[i] = s[i];
+}
 
 /* Each 0, or -1 with errno and *r filled as far as it knows more than errno. */
 int box_mounts_make(struct box_plan *p, struct box_report *r);

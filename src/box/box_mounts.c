@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 
@@ -58,7 +57,7 @@ static int take(struct box_view *v)
     if (fd < 0)
         return v->optional && (errno == ENOENT || errno == ENOTDIR) ? 0 : -1;
     v->fd = (int)fd;
-    if (fstat(v->fd, &st))
+    if (syscall(SYS_fstat, v->fd, &st))
         return -1;
     v->is_dir = S_ISDIR(st.st_mode);
     v->is_device = S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode);
@@ -83,7 +82,7 @@ static int take_link(const struct box_view *v, char text[BOX_LINK_MAX])
 static int make_place(const char *path, bool is_dir)
 {
     char part[PATH_MAX];
-    size_t len = strlen(path);
+    size_t len = box_text_len(path);
     if (len >= sizeof part) {
         errno = ENAMETOOLONG;
         return -1;
@@ -91,7 +90,7 @@ static int make_place(const char *path, bool is_dir)
     for (size_t i = 1; i < len; i++) {
         if (path[i] != '/')
             continue;
-        memcpy(part, path, i);
+        box_text_copy(part, path, i);
         part[i] = '\0';
         if (syscall(SYS_mkdirat, AT_FDCWD, part, 0755) && errno != EEXIST)
             return -1;
@@ -105,8 +104,8 @@ static int show(struct box_view *v)
 {
     if (v->kind == BOX_VIEW_TMP) {
         if (make_place(v->path, true) ||
-            mount("tmpfs", v->path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                  "mode=0700,size=64m,nr_inodes=4096"))
+            syscall(SYS_mount, "tmpfs", v->path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                    "mode=0700,size=64m,nr_inodes=4096"))
             return -1;
         v->fd = (int)syscall(SYS_openat, AT_FDCWD, v->path, O_PATH | O_CLOEXEC);
         v->is_dir = true;
@@ -123,12 +122,12 @@ static int show(struct box_view *v)
 static int change_root(void)
 {
     static const char base[] = "/tmp";
-    if (mount("tmpfs", base, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-              "mode=0755,size=4m,nr_inodes=8192"))
+    if (syscall(SYS_mount, "tmpfs", base, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                "mode=0755,size=4m,nr_inodes=8192"))
         return -1;
     if (syscall(SYS_chdir, base) || syscall(SYS_pivot_root, ".", "."))
         return -1;
-    if (umount2(".", MNT_DETACH))
+    if (syscall(SYS_umount2, ".", MNT_DETACH))
         return -1;
     return (int)syscall(SYS_chdir, "/");
 }
@@ -140,7 +139,7 @@ int box_mounts_make(struct box_plan *p, struct box_report *r)
     char links[LINKS_MAX][BOX_LINK_MAX];
     size_t link_of[LINKS_MAX], link_count = 0;
     r->step = BOX_STEP_MOUNTS;
-    if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+    if (syscall(SYS_mount, "none", "/", NULL, MS_REC | MS_PRIVATE, NULL))
         return -1;
     r->step = BOX_STEP_TAKE;
     for (r->view = 0; r->view < p->view_count; r->view++) {
