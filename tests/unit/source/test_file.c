@@ -2,6 +2,8 @@
 /* Opening files, noticing change, holes, disk images. */
 #include "walked.h"
 
+#include "base/file.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
