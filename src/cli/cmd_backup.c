@@ -423,7 +423,7 @@ static const struct command_profile in_profile = {
 const struct command cmd_backup = {
     .name = "backup",
     .summary = "save files and directories as a snapshot",
-    .operands = "PATH… | --disk SRC | --domain NAME | --command -- CMD…",
+    .operands = "PATH… | --disk SRC | --domain NAME | --stdin",
     .description =
         "Saves the named files and directories, whole, as one snapshot. Only what is new to the vault "
         "is stored. Needs no passphrase: the writer key of this machine is enough.\n"
