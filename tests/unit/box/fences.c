@@ -111,13 +111,16 @@ static void only_what_is_shown_is_read(void **state)
     o.file_count = 1;
     (void)snprintf(line, sizeof line,
                    "cat '%s'; for f in /etc/shadow /etc/passwd /proc/1/environ /sys/kernel '%s' "
-                   "\"$(dirname '%s')/../../etc/passwd\"; do cat \"$f\" && echo \"READ $f\"; done "
+                   "\"$(dirname '%s')/../../etc/passwd\" /../etc/passwd; do test -e \"$f\" && echo "
+                   "\"SEEN $f\"; cat \"$f\" && echo \"READ $f\"; done "
                    "2>/dev/null; "
                    "echo /* /dev/* \"$(dirname '%s')\"/*",
                    at("shown"), at("secret"), at("shown"), at("shown"));
     assert_int_equal(shell(line, &o, out, &e), 0);
     assert_non_null(strstr(out, "shown\n"));
     assert_null(strstr(out, "READ"));
+    assert_null(strstr(out, "SEEN /etc"));
+    assert_null(strstr(out, "SEEN /../etc"));
     assert_null(strstr(out, "secret"));
     assert_null(strstr(out, "/etc/passwd"));
 }
@@ -184,6 +187,25 @@ static void what_is_shown_for_writing_is_changed(void **state)
     assert_int_equal(stat(at("rwdir/kept/fixed"), &st), 0);
     assert_int_equal(st.st_size, 6);
     assert_int_equal(access("/tmp/run", F_OK), -1);
+}
+
+/* Mounting it read only does not protect a device: here Landlock alone does. */
+static void a_device_shown_for_reading_is_not_written(void **state)
+{
+    (void)state;
+    struct err e = ERR_INIT;
+    char out[1024];
+    struct box_file shown = {"/dev/full", false};
+    struct box_options o = plain();
+    o.files = &shown;
+    o.file_count = 1;
+    static const char line[] = PRELUDE "f=attempt(os.open,'/dev/full',os.O_WRONLY)\n"
+                                       "print(attempt(os.open,'/dev/full',os.O_RDONLY),f)";
+    assert_int_equal(python(line, &o, out, &e), 0);
+    assert_string_equal(out, "done EACCES\n");
+    shown.write = true;
+    assert_int_equal(python(line, &o, out, &e), 0);
+    assert_string_equal(out, "done done\n");
 }
 
 static void other_processes_are_out_of_reach(void **state)
@@ -326,6 +348,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(only_what_is_shown_is_read),
         cmocka_unit_test(what_is_shown_for_reading_is_not_changed),
         cmocka_unit_test(what_is_shown_for_writing_is_changed),
+        cmocka_unit_test(a_device_shown_for_reading_is_not_written),
         cmocka_unit_test(other_processes_are_out_of_reach),
         cmocka_unit_test(the_kernel_is_narrow),
         cmocka_unit_test(rights_are_few),
