@@ -80,6 +80,12 @@ MUST_CHECK int list_reader_begin(struct list_reader *r, const struct entry *en, 
 /* 1 and *item_out (a copy), 0 at the end, -1. Checks that the lengths add up
  * to the size of the entry. */
 MUST_CHECK int list_reader_next(struct list_reader *r, struct item *item_out, struct err *e);
+/* Goes to byte `off` < size of the entry that was begun, forwards or back, without reading what lies
+ * before: the items that come next are those of one node at the lowest level (or all, where they are
+ * inline), from byte *start_out ≤ off on to *end_out > off; then those behind it. O(levels) nodes.
+ * ERR_USAGE beyond the end. After -1 begin anew, or seek again. */
+MUST_CHECK int list_reader_seek(struct list_reader *r, uint64_t off, uint64_t *start_out,
+                                uint64_t *end_out, struct err *e);
 /* Called with the id of every list node as it is read. NULL: not. */
 void list_reader_on_node(struct list_reader *r, void (*seen)(void *arg, const uint8_t *id),
                          void *arg);

@@ -5,6 +5,8 @@
  *  L1 levels only go down, no node is empty, every item has a length, and the
  *     lengths stay within the size of the file;
  *  L2 a node holds as many bytes as the node above promised.
+ * A seek passes over elements by the lengths that the nodes above promise: what was passed over is not
+ * looked at, what is read is held to L1 and L2 all the same.
  */
 #include "content/content_internal.h"
 
@@ -32,6 +34,7 @@ struct list_reader {
     struct frame_of_list levels[CONTENT_LEVEL_MAX + 1];
     unsigned top; /* level of the list; levels[0 … top] are in use */
     bool is_list;
+    uint8_t id[SEAL_ID_BYTES]; /* of the list */
     uint64_t size, seen_bytes;
 };
 
@@ -92,20 +95,35 @@ static int load(struct list_reader *r, unsigned level, const uint8_t *id, uint64
     return 0;
 }
 
+static int rewind_list(struct list_reader *r, struct err *e)
+{
+    r->next = 0;
+    r->seen_bytes = 0;
+    for (size_t i = 0; i <= CONTENT_LEVEL_MAX; i++)
+        r->levels[i] = (struct frame_of_list){.plain = r->levels[i].plain, .end = NOT_LOADED};
+    return r->is_list ? load(r, r->top, r->id, r->size, e) : 0;
+}
+
 int list_reader_begin(struct list_reader *r, const struct entry *en, struct err *e)
 {
     r->items = en->items;
     r->item_count = en->item_count;
-    r->next = 0;
     r->size = en->size;
-    r->seen_bytes = 0;
     r->is_list = en->has_list;
-    for (size_t i = 0; i <= CONTENT_LEVEL_MAX; i++)
-        r->levels[i] = (struct frame_of_list){.plain = r->levels[i].plain, .end = NOT_LOADED};
-    if (!en->has_list)
-        return 0;
     r->top = en->list_level;
-    return load(r, r->top, en->list_id, en->size, e);
+    memcpy(r->id, en->list_id, sizeof r->id);
+    return rewind_list(r, e);
+}
+
+/* Takes the next element of a loaded node: the name of a child, and how much it promises. */
+static int next_child(struct list_reader *r, unsigned level, uint8_t id[SEAL_ID_BYTES],
+                      uint64_t *bytes_out, struct err *e)
+{
+    struct frame_of_list *f = &r->levels[level];
+    f->left--;
+    *bytes_out = cursor_varint(&f->at);
+    cursor_copy(&f->at, id, SEAL_ID_BYTES);
+    return cursor_check(&f->at, f->left == 0, "content list", e);
 }
 
 static bool levels_ended_well(const struct list_reader *r, unsigned levels)
@@ -127,13 +145,9 @@ static int descend(struct list_reader *r, struct err *e)
             return err_set(e, ERR_DAMAGED, "content list: holds more or less than it says");
         if (level > r->top)
             return 0;
-        struct frame_of_list *f = &r->levels[level];
-        f->left--;
-        uint64_t bytes = cursor_varint(&f->at);
+        uint64_t bytes;
         uint8_t id[SEAL_ID_BYTES];
-        cursor_copy(&f->at, id, sizeof id);
-        if (cursor_check(&f->at, f->left == 0, "content list", e) ||
-            load(r, level - 1, id, bytes, e))
+        if (next_child(r, level, id, &bytes, e) || load(r, level - 1, id, bytes, e))
             return -1;
     }
     return 1;
@@ -144,6 +158,40 @@ static int end(struct list_reader *r, struct err *e)
     if (r->seen_bytes != r->size)
         return err_set(e, ERR_DAMAGED, "the content has %llu bytes, the entry says %llu",
                        (unsigned long long)r->seen_bytes, (unsigned long long)r->size);
+    return 0;
+}
+
+/* Passes over the children of a loaded node that end at or before `off`, loads the next one. */
+static int pass_to(struct list_reader *r, unsigned level, uint64_t off, struct err *e)
+{
+    uint64_t node_end = r->levels[level].end;
+    while (r->levels[level].left) {
+        uint8_t id[SEAL_ID_BYTES];
+        uint64_t bytes;
+        if (next_child(r, level, id, &bytes, e))
+            return -1;
+        if (bytes == 0 || bytes > node_end - r->seen_bytes)
+            return err_set(e, ERR_DAMAGED, "content list: holds more or less than it says");
+        if (off - r->seen_bytes < bytes)
+            return load(r, level - 1, id, bytes, e);
+        r->seen_bytes += bytes;
+    }
+    return err_set(e, ERR_DAMAGED, "content list: holds less than it says");
+}
+
+int list_reader_seek(struct list_reader *r, uint64_t off, uint64_t *start_out, uint64_t *end_out,
+                     struct err *e)
+{
+    if (off >= r->size)
+        return err_set(e, ERR_USAGE, "byte %llu of a file of %llu", (unsigned long long)off,
+                       (unsigned long long)r->size);
+    if (rewind_list(r, e))
+        return -1;
+    for (unsigned level = r->is_list ? r->top : 0; level > 0; level--)
+        if (pass_to(r, level, off, e))
+            return -1;
+    *start_out = r->seen_bytes;
+    *end_out = r->is_list ? r->levels[0].end : r->size;
     return 0;
 }
 

@@ -33,6 +33,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
         }
     if (rc == 0 && size != en.size)
         abort();
+    for (uint64_t off = en.size; rc == 0 && off > 0; off /= 3) { /* what reads whole is found from any byte */
+        uint64_t start, end;
+        if (list_reader_seek(r, off - 1, &start, &end, NULL) || start > off - 1 || end < off ||
+            list_reader_next(r, &it, NULL) != 1)
+            abort();
+    }
+    if (rc < 0) {
+        uint64_t start, end;
+        (void)!list_reader_seek(r, en.size / 2, &start, &end, NULL);
+    }
     list_reader_free(r);
     return 0;
 }

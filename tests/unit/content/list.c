@@ -200,6 +200,77 @@ static void runs_of_slices_may_cross_nodes(void **state)
     shelf_done(&shelf);
 }
 
+/* Seeks, reads some items behind it, and compares with what reading everything gave. */
+static void seek_and_compare(struct list_reader *r, const struct entry *en, uint64_t off,
+                             const uint64_t *ends, uint64_t seed, size_t count)
+{
+    struct err e = ERR_INIT;
+    struct item it;
+    uint64_t start = UINT64_MAX, end = 0, at;
+    size_t i = 0;
+    if (list_reader_seek(r, off, &start, &end, &e))
+        fail_msg("byte %llu: %s", (unsigned long long)off, e.msg);
+    assert_true(start <= off && off < end && end <= en->size);
+    while (i < count && (i ? ends[i - 1] : 0) != start)
+        i++;
+    assert_true(i < count); /* an item begins there */
+    for (at = start; i < count && at < end + 300000; i++) {
+        struct item expected = item_number(seed, i);
+        assert_int_equal(list_reader_next(r, &it, &e), 1);
+        assert_int_equal(it.len, expected.len);
+        assert_memory_equal(it.id, expected.id, sizeof it.id);
+        at += it.len;
+        if (at > end)
+            assert_true(at - it.len >= end); /* no item lies across */
+    }
+    if (i == count)
+        assert_int_equal(list_reader_next(r, &it, &e), 0);
+}
+
+static void any_byte_is_found_without_what_lies_before(void **state)
+{
+    (void)state;
+    static const size_t counts[] = {1, 32, 33, 129, 5000, 100000};
+    struct shelf shelf;
+    struct list_builder *b = NULL;
+    struct list_reader *r = NULL;
+    uint64_t random = SEED, start, end;
+    shelf_init(&shelf, ids);
+    assert_int_equal(list_builder_new(ids, shelf_put, &shelf, &b, NULL), 0);
+    assert_int_equal(list_reader_new(shelf_get, &shelf, &r, NULL), 0);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        struct entry en;
+        struct err e = ERR_INIT;
+        size_t count = counts[i];
+        uint64_t *ends = mem_array(count, sizeof *ends);
+        assert_non_null(ends);
+        build(b, SEED + i, count, NONE, &en);
+        for (size_t k = 0; k < count; k++)
+            ends[k] = (k ? ends[k - 1] : 0) + item_number(SEED + i, k).len;
+        assert_int_equal(list_reader_begin(r, &en, NULL), 0);
+        seek_and_compare(r, &en, 0, ends, SEED + i, count);
+        seek_and_compare(r, &en, en.size - 1, ends, SEED + i, count);
+        for (int n = 0; n < 200; n++) {
+            size_t fetches = shelf.fetches;
+            uint64_t off = random_next(&random) % en.size;
+            assert_int_equal(list_reader_seek(r, off, &start, &end, NULL), 0);
+            assert_int_equal(shelf.fetches - fetches, en.has_list ? en.list_level + 1u : 0);
+            seek_and_compare(r, &en, off, ends, SEED + i, count);
+            if (end < en.size)
+                seek_and_compare(r, &en, end, ends, SEED + i, count);
+            if (start)
+                seek_and_compare(r, &en, start - 1, ends, SEED + i, count);
+        }
+        assert_int_equal(list_reader_seek(r, en.size, &start, &end, &e), -1);
+        assert_int_equal(e.cls, ERR_USAGE);
+        read_all(r, &en, SEED + i, count); /* and from the beginning again */
+        mem_free(ends);
+    }
+    list_builder_free(b);
+    list_reader_free(r);
+    shelf_done(&shelf);
+}
+
 /* Entries may come from elsewhere than a decoder. */
 static void inline_items_add_up_to_the_size(void **state)
 {
@@ -264,6 +335,32 @@ static int read_list(struct shelf *s, uint8_t id, unsigned level, uint64_t size,
             assert_true(++items < 100000);
     list_reader_free(r);
     return rc;
+}
+
+/* Goes to every byte of the list `id`; how often that, or an item behind it, was refused. */
+static unsigned seek_everywhere(struct shelf *s, uint8_t id, unsigned level, uint64_t size)
+{
+    struct list_reader *r = NULL;
+    struct entry en = {.type = ENTRY_FILE, .size = size, .has_list = true,
+                       .list_level = (uint8_t)level, .list_id = {id}};
+    uint64_t start, end;
+    unsigned bad = 0;
+    assert_int_equal(list_reader_new(shelf_get, s, &r, NULL), 0);
+    int begun = list_reader_begin(r, &en, NULL);
+    for (uint64_t off = 0; off < size && begun == 0; off++) {
+        struct item it;
+        struct err e = ERR_INIT;
+        int rc = list_reader_seek(r, off, &start, &end, &e);
+        if (rc == 0) {
+            assert_true(start <= off && off < end && end <= size);
+            while ((rc = list_reader_next(r, &it, &e)) > 0)
+                ;
+        }
+        assert_true(rc == 0 || e.cls == ERR_DAMAGED || e.cls == ERR_NOT_FOUND);
+        bad += rc != 0;
+    }
+    list_reader_free(r);
+    return begun ? (unsigned)size : bad;
 }
 
 static void refused(struct shelf *s, uint8_t id, unsigned level, uint64_t size)
@@ -353,6 +450,16 @@ static void hostile_lists_are_refused(void **state)
     refused(&s, 15, 1, 40);
     refused(&s, 16, 1, 10);
     refused(&s, 17, 1, 10);
+    assert_int_equal(seek_everywhere(&s, 13, 1, 40), 0);
+    assert_int_equal(seek_everywhere(&s, 5, 0, 30), 0);
+    assert_int_equal(seek_everywhere(&s, 13, 1, 41), 41);
+    assert_int_equal(seek_everywhere(&s, 13, 1, 39), 39);
+    assert_int_equal(seek_everywhere(&s, 14, 1, 11), 11);
+    assert_int_equal(seek_everywhere(&s, 16, 1, 10), 10);
+    assert_int_equal(seek_everywhere(&s, 17, 1, 10), 10);
+    assert_int_equal(seek_everywhere(&s, 18, 1, 10), 10);
+    assert_int_equal(seek_everywhere(&s, 12, 1, 10), 10);
+    assert_true(seek_everywhere(&s, 15, 1, 40) > 0); /* behind the lie all may be well */
     assert_int_equal(read_list(&s, 18, 1, 10, &e), -1);
     assert_int_equal(e.cls, ERR_NOT_FOUND);
     buf_done(&b);
@@ -404,6 +511,7 @@ int main(void)
         cmocka_unit_test(one_changed_item_makes_few_new_nodes),
         cmocka_unit_test(runs_of_equal_chunks_do_not_degenerate),
         cmocka_unit_test(runs_of_slices_may_cross_nodes),
+        cmocka_unit_test(any_byte_is_found_without_what_lies_before),
         cmocka_unit_test(inline_items_add_up_to_the_size),
         cmocka_unit_test(hostile_lists_are_refused),
         cmocka_unit_test(empty_leaves_below_many_levels_end),
