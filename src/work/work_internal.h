@@ -3,6 +3,7 @@
 #ifndef ABRI_WORK_INTERNAL_H
 #define ABRI_WORK_INTERNAL_H
 
+#include "work/chunk_reader.h"
 #include "work/work.h"
 
 /* ---- keyring: data keys of sessions, opened on first use; any thread --------- */
@@ -16,19 +17,6 @@ void keyring_free(struct keyring *k);
 /* Borrowed for the life of the keyring. */
 MUST_CHECK int keyring_get(struct keyring *k, const uint8_t session[UID_BYTES],
                            const struct data_key **out, struct err *e);
-
-/* ---- chunk reader: from an id to plaintext; one thread each ---------------------- */
-
-struct chunk_reader;
-MUST_CHECK int chunk_reader_new(struct access *a, bool verify_ids, struct chunk_reader **out,
-                                struct err *e);
-void chunk_reader_free(struct chunk_reader *r);
-/* Borrowed until the next call. ERR_DAMAGED names the pack. */
-MUST_CHECK int chunk_reader_get(struct chunk_reader *r, enum seal_kind kind,
-                                const uint8_t id[ID_BYTES], const uint8_t **plain_out,
-                                size_t *len_out, struct err *e);
-/* As a content_fetch for metadata; arg is the reader. */
-int chunk_reader_fetch(void *arg, const uint8_t id[ID_BYTES], struct buf *out, struct err *e);
 
 /* ---- the writer's cache of what it saw ---------------------------------------------- */
 

@@ -123,7 +123,7 @@ BEGIN {
     assign(3, "vault")
     assign(4, "content source target remote disk")
     assign(5, "work export")
-    assign(6, "server")
+    assign(6, "server view")
     assign(7, "fleet attack machine")
     assign(8, "cli daemon")
     assign(9, "manual")
