@@ -2,40 +2,12 @@
 /* Sheets from files and from the keyboard. */
 #include "cli/key_text.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define TYPING_TRIES 5
-
-void secret_buf_done(struct buf *b)
-{
-    if (b->data)
-        seal_wipe(b->data, b->cap);
-    buf_done(b);
-}
-
-int secret_file_read(const char *file, struct buf *out, struct err *e)
-{
-    CLEANUP(file_close) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return err_sys(e, errno, "'%s'", file);
-    uint8_t *room = buf_reserve(out, SECRET_FILE_MAX + 1);
-    if (!room)
-        return err_no_memory(e, file);
-    ssize_t n = file_read(fd, room, SECRET_FILE_MAX + 1);
-    if (n < 0)
-        return err_sys(e, errno, "'%s'", file);
-    if ((size_t)n > SECRET_FILE_MAX)
-        return err_set(e, ERR_USAGE, "'%s': too long to be a sheet", file);
-    buf_added(out, (size_t)n);
-    return 0;
-}
 
 void sheets_done(struct sheets *s)
 {
@@ -92,21 +64,6 @@ int sheets_read(struct sheets *s, const struct words *files, struct err *e)
         if (read_file(s, files->items[i], e))
             return -1;
     return 0;
-}
-
-int key_file_read(const char *file, const uint8_t vault_id[UID_BYTES], struct recovery_key *out,
-                  struct err *e)
-{
-    CLEANUP(sheets_done) struct sheets s = {0};
-    if (read_file(&s, file, e))
-        return -1;
-    const struct key_share *k = &s.items[0]->share;
-    if (s.count > 1 || s.items[0]->kind != SHEET_KEY)
-        return err_set(e, ERR_USAGE,
-                       "'%s' holds shares: `abri key combine` puts them together", file);
-    if (!bytes_are_zero(k->vault_id, UID_BYTES) && memcmp(k->vault_id, vault_id, UID_BYTES) != 0)
-        return err_set(e, ERR_NO_KEY, "'%s' is the key of another vault", file);
-    return recovery_key_of_secret(k->y, out, e);
 }
 
 /* ---- typed ------------------------------------------------------------------------ */

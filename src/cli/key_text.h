@@ -7,6 +7,7 @@
 #define ABRI_CLI_KEY_TEXT_H
 
 #include "cli/cli.h"
+#include "work/keys.h"
 
 /* A page around a sheet. */
 struct page {
@@ -36,14 +37,6 @@ void qr_text(const struct qr *q, bool screen, struct buf *out);
 void qr_svg_path(const struct qr *q, struct buf *out);
 
 /* ---- reading ----------------------------------------------------------------------- */
-
-/* The whole text of a small file; follows links and reads pipes. To be wiped. */
-#define SECRET_FILE_MAX ((size_t)64 << 10)
-MUST_CHECK int secret_file_read(const char *file, struct buf *out, struct err *e);
-void secret_buf_done(struct buf *b); /* wipes and frees */
-/* A file with one key sheet, of this vault or of none. */
-MUST_CHECK int key_file_read(const char *file, const uint8_t vault_id[UID_BYTES],
-                             struct recovery_key *out, struct err *e);
 
 /* Shares or one key, from files or typed in; each with where it came from. */
 struct sheets {

@@ -124,4 +124,14 @@ MUST_CHECK int work_writer_import(struct access *a, const struct work_dirs *dirs
 MUST_CHECK int work_writer_revoke(struct access *a, const uint8_t writer[UID_BYTES],
                                   uint64_t *last_out, struct err *e);
 
+/* ---- keys in files ------------------------------------------------------------------ */
+
+/* The whole text of a small file; follows links and reads pipes. To be wiped. */
+#define SECRET_FILE_MAX ((size_t)64 << 10)
+MUST_CHECK int secret_file_read(const char *file, struct buf *out, struct err *e);
+void secret_buf_done(struct buf *b); /* wipes and frees */
+/* A file with one key sheet, of this vault or of none. */
+MUST_CHECK int key_file_read(const char *file, const uint8_t vault_id[UID_BYTES],
+                             struct recovery_key *out, struct err *e);
+
 #endif

@@ -29,6 +29,10 @@ struct work_dirs {
     void *log_arg;
 };
 
+/* Where those are on this machine: ABRI_CONFIG_DIR and ABRI_CACHE_DIR, root's, or XDG's. */
+MUST_CHECK int work_config_dir(char *out, size_t cap, struct err *e);
+MUST_CHECK int work_cache_dir(char *out, size_t cap, struct err *e);
+
 /* Where this machine keeps its key for a vault. */
 MUST_CHECK int writer_key_path(const struct work_dirs *dirs, const uint8_t vault_id[UID_BYTES],
                                char *out, size_t cap, struct err *e);

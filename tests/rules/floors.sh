@@ -125,7 +125,7 @@ BEGIN {
     assign(5, "work export")
     assign(6, "server view")
     assign(7, "fleet attack machine")
-    assign(8, "cli daemon")
+    assign(8, "cli daemon nbdkit")
     assign(9, "manual")
     only["sign"] = "base"
     only["store"] = "base"
