@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define FIRST_FD 3 /* behind the standard ones */
+
 /* Signals that we handle or ignore are as usual for the program. */
 static int set_signals(posix_spawnattr_t *attr, bool apart)
 {
@@ -54,14 +56,40 @@ static int start(const struct program *s, posix_spawn_file_actions_t *actions, p
     return rc;
 }
 
-int program_start(const struct program *s, pid_t *pid_out)
+/* Copies that lie above all places to which they go, so that none takes the place of another. */
+static int lift(const struct program *s, int lifted[PROGRAM_FDS_MAX])
+{
+    for (size_t i = 0; i < s->fd_count; i++)
+        if ((lifted[i] = fcntl(s->fds[i], F_DUPFD_CLOEXEC, FIRST_FD + PROGRAM_FDS_MAX)) < 0)
+            return errno;
+    return 0;
+}
+
+static int start_with(const struct program *s, const int *lifted, pid_t *pid_out)
 {
     posix_spawn_file_actions_t actions;
     int rc = posix_spawn_file_actions_init(&actions);
     if (rc)
         return rc;
-    rc = start(s, &actions, pid_out);
+    for (size_t i = 0; rc == 0 && i < s->fd_count; i++)
+        rc = posix_spawn_file_actions_adddup2(&actions, lifted[i], FIRST_FD + (int)i);
+    if (rc == 0)
+        rc = start(s, &actions, pid_out);
     (void)posix_spawn_file_actions_destroy(&actions);
+    return rc;
+}
+
+int program_start(const struct program *s, pid_t *pid_out)
+{
+    int lifted[PROGRAM_FDS_MAX] = {-1, -1, -1, -1};
+    if (s->fd_count > PROGRAM_FDS_MAX)
+        return EINVAL;
+    int rc = lift(s, lifted);
+    if (rc == 0)
+        rc = start_with(s, lifted, pid_out);
+    for (size_t i = 0; i < s->fd_count; i++)
+        if (lifted[i] >= 0)
+            (void)close(lifted[i]);
     return rc;
 }
 

@@ -7,14 +7,11 @@
 #define ABRI_NBDKIT_DISKS_H
 
 #include "view/view.h"
-
-#define DISKS_FOLDER "disks"
-#define DISKS_MAX    256u
-#define DISK_NAME_MAX 4096u /* NBD's limit for names of exports */
+#include "work/find_disks.h"
 
 struct disks_options {
     const char *location, *snapshot;
-    const char *disk;       /* below disks/, or a path; NULL: all disks, or the only file */
+    const char *disk;       /* as for work_find_disks; may be NULL */
     const char *passphrase; /* or: */
     const char *key_file;
     struct work_dirs dirs;
@@ -23,21 +20,19 @@ struct disks_options {
 };
 
 struct disk {
-    char *name; /* below disks/, or the whole path */
-    struct entry *file;
-    struct view *view; /* NULL before disks_serve */
+    const char *name;
+    struct view *view;
 };
 
 struct disks {
     struct access access;
+    struct disk_list list;
     struct view_cache *cache;
     uint8_t snapshot[ID_BYTES];
-    struct disk *items;
+    struct disk *items; /* from disks_serve on */
     size_t count;
-    bool is_one; /* named, or the only one: an export name may be left out */
 };
-/* Opens the vault, finds the snapshot and its disks. ERR_NOT_FOUND, with what there is, if there is no such disk, or
- * none. Leaves no thread behind unless the vault is far away. */
+/* Opens the vault, finds the snapshot and its disks (work_find_disks). Leaves no thread behind unless the vault is far away. */
 MUST_CHECK int disks_open(const struct disks_options *o, struct disks **out, struct err *e);
 /* A view of each, and threads that read ahead. */
 MUST_CHECK int disks_serve(struct disks *d, size_t cache_bytes, struct err *e);

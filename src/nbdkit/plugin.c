@@ -31,7 +31,7 @@
 static struct {
     char *vault, *snapshot, *disk, *key_file, *config_dir, *cache_dir;
     size_t cache_bytes;
-    bool has_passphrase;
+    bool has_passphrase, no_cache;
     int ready_fd;
     char passphrase[PASSPHRASE_MAX];
     char config_found[PATH_MAX], cache_found[PATH_MAX];
@@ -124,6 +124,13 @@ static int take_passphrase(const char *value)
     return fits ? 0 : -1;
 }
 
+static int take_flag(bool *to, const char *value)
+{
+    int yes = nbdkit_parse_bool(value);
+    *to = yes > 0;
+    return yes < 0 ? -1 : 0;
+}
+
 static int take_cache_size(const char *value)
 {
     int64_t size = nbdkit_parse_size(value);
@@ -155,6 +162,8 @@ static int plugin_config(const char *key, const char *value)
         return take_path(&asked.cache_dir, key, value);
     if (strcmp(key, "cache-size") == 0)
         return take_cache_size(value);
+    if (strcmp(key, "no-cache") == 0)
+        return take_flag(&asked.no_cache, value);
     if (strcmp(key, "ready-fd") == 0)
         return nbdkit_parse_int(key, value, &asked.ready_fd);
     nbdkit_error("unknown parameter '%s'", key);
@@ -223,7 +232,9 @@ static int open_disks(struct disks **out, struct err *e)
         .passphrase = asked.passphrase,
         .key_file = asked.key_file,
         .dirs = {.config = asked.config_dir ? asked.config_dir : asked.config_found,
-                 .cache = asked.cache_dir ? asked.cache_dir : asked.cache_found,
+                 .cache = asked.no_cache    ? NULL
+                          : asked.cache_dir ? asked.cache_dir
+                                            : asked.cache_found,
                  .cancel = &ending,
                  .log_alarm = report_log},
         .damage = report_damage,
@@ -285,7 +296,7 @@ static const char *plugin_default_export(int readonly, int is_tls)
 {
     (void)readonly;
     (void)is_tls;
-    return disks->is_one ? disks->items[0].name : NULL;
+    return disks->count == 1 ? disks->items[0].name : NULL;
 }
 
 static const char *plugin_description(void *handle)

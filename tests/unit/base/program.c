@@ -56,6 +56,29 @@ static void nothing_of_our_environment_is_handed_on(void **state)
     assert_string_equal(out, "<>\n");
 }
 
+/* Whatever numbers they have here, and in whatever order. */
+static void further_descriptors_become_3_and_4(void **state)
+{
+    (void)state;
+    const char *const argv[] = {"sh", "-c", "cat <&3; cat <&4; for f in 5 6 7 8 9; do (: <&$f) 2>/dev/null && echo more; done; exit 0", NULL};
+    int a[2], b[2], out[2];
+    pid_t pid;
+    char said[64] = "";
+    struct err e = ERR_INIT;
+    assert_int_equal(pipe2(a, O_CLOEXEC) | pipe2(b, O_CLOEXEC) | pipe2(out, O_CLOEXEC), 0);
+    assert_int_equal(write(a[1], "one", 3) + write(b[1], "two", 3), 6);
+    assert_int_equal(close(a[1]) | close(b[1]), 0);
+    const int fds[] = {b[0], a[0]};
+    const struct program p = {.argv = argv, .environment = no_environment, .out_fd = out[1], .fds = fds, .fd_count = 2};
+    assert_int_equal(program_start(&p, &pid), 0);
+    assert_int_equal(close(out[1]) | close(a[0]) | close(b[0]), 0);
+    if (program_wait(pid, "the sample", &e))
+        fail_msg("%s", e.msg);
+    assert_int_equal(read(out[0], said, sizeof said - 1), 6);
+    assert_string_equal(said, "twoone");
+    (void)close(out[0]);
+}
+
 static void signals_are_as_usual(void **state)
 {
     (void)state;
@@ -104,6 +127,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(output_goes_where_it_should_and_input_is_empty),
         cmocka_unit_test(nothing_of_our_environment_is_handed_on),
+        cmocka_unit_test(further_descriptors_become_3_and_4),
         cmocka_unit_test(signals_are_as_usual),
         cmocka_unit_test(how_it_ended_is_told),
         cmocka_unit_test(what_cannot_be_run_is_told_by_errno),
