@@ -6,9 +6,13 @@
  *  N1 It never outlives us: it is told to end with its parent, whatever becomes of us.
  *  N2 The passphrase is in no argument and no environment.
  *  N3 Before it serves, its first complaint is our error; afterwards each is a problem in a line.
+ *  N4 Interrupted, it has GRACE_MS to end, and is then killed.
+ *  N5 If it crashes after it has served, it is started again: clients that connect again go on. (nbdkit before 1.36 gives
+ *     up on an assertion if a client hangs up while several of its requests are being answered.)
  */
 #include "cli/export.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/program.h"
@@ -17,16 +21,20 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define LOOK_MS 200 /* how soon an interruption is seen */
+#define GRACE_MS 5000
 
 struct running {
     struct cli *c;
     const struct nbd_server *s;
     int err_fd, ready_fd; /* −1: closed */
     bool is_ready, is_ending;
+    bool is_known; /* its addresses were told before */
+    int64_t ending_ns;
     pid_t pid;
     char line[2048]; /* of its standard error, so far */
     size_t len;
@@ -36,15 +44,15 @@ struct running {
 void nbd_plugin_path(char out[4096])
 {
     static const char name[] = "nbdkit-abri-plugin.so";
-    ssize_t n = readlink("/proc/self/exe", out, 4095 - sizeof name);
-    if (n > 0) {
-        out[n] = '\0';
-        char *slash = strrchr(out, '/');
-        memcpy(slash + 1, name, sizeof name);
-        if (access(out, R_OK) == 0)
-            return;
-    }
-    memcpy(out, "abri", 5);
+    char self[4096 - sizeof name];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash)
+        *slash = '\0';
+    (void)snprintf(out, 4096, "%s/%s", self, name);
+    if (!slash || access(out, R_OK))
+        (void)snprintf(out, 4096, "abri");
 }
 
 /* ---- what it says -------------------------------------------------------------------------- */
@@ -97,7 +105,23 @@ static void read_ready(struct running *r)
     if (!is_ready)
         return;
     r->is_ready = true;
-    r->s->ready(r->s->arg);
+    if (!r->is_known)
+        r->s->ready(r->s->arg);
+    r->is_known = true;
+}
+
+static void end_if_asked(struct running *r)
+{
+    int64_t now = clock_monotonic_ns();
+    if (!progress_cancelled(&r->c->progress))
+        return;
+    if (!r->is_ending) {
+        r->is_ending = true;
+        r->ending_ns = now;
+        (void)kill(r->pid, SIGTERM);
+    } else if (now - r->ending_ns > GRACE_MS * (NS_PER_S / 1000)) {
+        (void)kill(r->pid, SIGKILL);
+    }
 }
 
 /* Until its standard error is closed: then it has ended. */
@@ -105,10 +129,7 @@ static void attend(struct running *r)
 {
     while (r->err_fd >= 0) {
         struct pollfd fds[] = {{.fd = r->err_fd, .events = POLLIN}, {.fd = r->ready_fd, .events = POLLIN}};
-        if (progress_cancelled(&r->c->progress) && !r->is_ending) {
-            r->is_ending = true;
-            (void)kill(r->pid, SIGTERM);
-        }
+        end_if_asked(r);
         if (poll(fds, 2, LOOK_MS) <= 0)
             continue;
         if (fds[1].revents)
@@ -165,6 +186,7 @@ static int start(const struct nbd_server *s, struct pipes *p, pid_t *pid_out, st
     return rc ? err_sys(e, rc, "nbdkit cannot be run") : 0;
 }
 
+/* 1: it shall be started again. */
 static int how_it_ended(struct running *r, struct err *e)
 {
     struct err why = ERR_INIT;
@@ -173,28 +195,44 @@ static int how_it_ended(struct running *r, struct err *e)
         (void)unlink(r->s->socket);
     if (r->is_ending || (rc == 0 && r->is_ready))
         return 0;
-    if (!r->is_ready && r->first.cls != ERR_UNSET) {
+    if (r->is_ready) {
+        (void)err_wrap(&why, "it is started again");
+        report_problem(r->c, "nbd", &why);
+        return 1;
+    }
+    if (r->first.cls != ERR_UNSET) {
         (void)err_give(e, &r->first);
         return err_wrap(e, "nbdkit");
     }
     return rc ? err_give(e, &why) : err_set(e, ERR_IO, "nbdkit ended before it served anything");
 }
 
-int nbd_serve(struct cli *c, const struct nbd_server *s, struct err *e)
+static int serve_once(struct running *r, struct err *e)
 {
     struct pipes p;
-    struct running r = {.c = c, .s = s};
     int rc = pipes_make(&p, e);
     if (rc == 0)
-        rc = start(s, &p, &r.pid, e);
+        rc = start(r->s, &p, &r->pid, e);
     if (rc) {
         pipes_done(&p);
         return -1;
     }
-    r.err_fd = p.complaints[0];
-    r.ready_fd = p.ready[0];
+    r->is_ready = false;
+    r->len = 0;
+    r->first = ERR_INIT;
+    r->err_fd = p.complaints[0];
+    r->ready_fd = p.ready[0];
     p.complaints[0] = p.ready[0] = -1;
     pipes_done(&p);
-    attend(&r);
-    return how_it_ended(&r, e);
+    attend(r);
+    return how_it_ended(r, e);
+}
+
+int nbd_serve(struct cli *c, const struct nbd_server *s, struct err *e)
+{
+    struct running r = {.c = c, .s = s};
+    int rc;
+    while ((rc = serve_once(&r, e)) > 0)
+        ;
+    return rc;
 }
