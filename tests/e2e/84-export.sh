@@ -21,6 +21,7 @@ trap 'end_export; cleanup' EXIT
 # A module under a sanitizer needs it in the program that loads it.
 mkdir "$T/bin"
 sanitizer=$(ldd "$PLUGIN" | sed -n 's/.*libasan[^ ]* => \([^ ]*\) .*/\1/p')
+[ -z "$sanitizer" ] || sanitizer="$sanitizer $(realpath "$(dirname "$ABRI")/tests/e2e/quick_exit.so")"
 printf '#!/bin/sh\n[ -z "%s" ] || export LD_PRELOAD="%s" ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0"\nexec %s "$@"\n' \
     "$sanitizer" "$sanitizer" "$(command -v nbdkit)" >"$T/bin/nbdkit"
 chmod +x "$T/bin/nbdkit"
@@ -105,9 +106,12 @@ for i in 1 2 3; do
     eval "wait \$client$i" || { cat "$T/c$i.out" >&2; fail "client $i"; }
 done
 rm -f "$T"/c[123]
-ps -o args= -p "$(ps -o pid= --ppid "$EXPORT_PID" | head -n 1)" >"$T/args"
+child=$(ps -o pid= --ppid "$EXPORT_PID" | tr -d ' ')
+tr '\0' ' ' <"/proc/$child/cmdline" >"$T/args"
+expect_grep 'passphrase=-3' "$T/args"
 expect_no_grep "$ABRI_PASSPHRASE" "$T/args"
-tr '\0' '\n' <"/proc/$(ps -o pid= --ppid "$EXPORT_PID" | tr -d ' ')/environ" >"$T/environ"
+tr '\0' '\n' <"/proc/$child/environ" >"$T/environ"
+expect_grep ABRI_VAULT "$T/environ"
 expect_no_grep "$ABRI_PASSPHRASE" "$T/environ"
 stop_export
 
