@@ -119,7 +119,7 @@ int view_read(struct view *v, uint64_t off, void *p, size_t len, struct err *e)
     if (check_range(v, off, len, e))
         return -1;
     look_ahead(v, off, len);
-    for (size_t done = 0, n; done < len; done += n) {
+    for (size_t done = 0, n = 0; done < len; done += n) {
         struct table *t;
         if (table_get(v, off + done, &t, e))
             return err_wrap(e, "'/%s'", v->file->path);
