@@ -7,7 +7,7 @@
  *  N2 The passphrase is in no argument and no environment.
  *  N3 Before it serves, its first complaint is our error; afterwards each is a problem in a line.
  *  N4 Interrupted, it has GRACE_MS to end, and is then killed.
- *  N5 If it crashes after it has served, it is started again: clients that connect again go on. (nbdkit before 1.36 gives
+ *  N5 If it crashes after it has served, it is started again: clients that connect again go on. (nbdkit 1.32 gives
  *     up on an assertion if a client hangs up while several of its requests are being answered.)
  */
 #include "cli/export.h"
