@@ -244,6 +244,14 @@ kill "$daemon"
 while kill -0 "$daemon" 2>/dev/null; do :; done
 rm -f "$T/sock" "$T/pid"
 
+step 'what backup --disk saved'
+expect_status 0 "$ABRI" backup --disk "sda=$D"
+start_export latest --nbd "$T/sock"
+same_as "$URI" "$D"
+expect_equal "$(nbdinfo --json "$URI" | jq -r '.exports[0]["export-name"]')" sda
+stop_export
+expect_status 0 "$ABRI" backup "$D"
+
 if command -v bwrap >/dev/null && [ "$IS_ROOT" = yes ]; then
     step 'all disks of a machine'
     mkdir -p "$T/d/data"
