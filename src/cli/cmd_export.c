@@ -92,17 +92,7 @@ static void warn_of_strangers(struct request *r)
 
 /* ---- nbdkit's command line -------------------------------------------------------------------------- */
 
-PRINTF_LIKE(3, 4) static int add(struct request *r, struct err *e, const char *fmt, ...)
-{
-    char text[8192];
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    if (n < 0 || (size_t)n >= sizeof text)
-        return err_set(e, ERR_LIMIT, "an argument for nbdkit is too long");
-    return string_list_add(&r->argv, text, (size_t)n, e);
-}
+#define add(r, ...) nbd_word(&(r)->argv, __VA_ARGS__)
 
 static int add_address(struct request *r, struct err *e)
 {
@@ -145,27 +135,6 @@ static int add_filters(struct request *r, struct err *e)
     return r->args->read_only ? add(r, e, "--readonly") : 0;
 }
 
-static int add_plugin(struct request *r, struct err *e)
-{
-    char plugin[4096], hex[2 * ID_BYTES + 1];
-    const char *location;
-    const struct cli *c = r->cli;
-    if (cli_location(r->cli, &location, e))
-        return -1;
-    hex_encode(r->snapshot, ID_BYTES, hex);
-    nbd_plugin_path(plugin);
-    if (add(r, e, "%s", r->args->plugin ? r->args->plugin : plugin) || add(r, e, "vault=%s", location) ||
-        add(r, e, "snapshot=%s", hex) || add(r, e, "config-dir=%s", c->dirs.config) ||
-        (c->dirs.cache ? add(r, e, "cache-dir=%s", c->dirs.cache) : add(r, e, "no-cache=true")) ||
-        add(r, e, "ready-fd=4"))
-        return -1;
-    if (*r->disk && add(r, e, "disk=%s", r->disk))
-        return -1;
-    if (r->args->cache_size && add(r, e, "cache-size=%llu", (unsigned long long)r->args->cache_size))
-        return -1;
-    return c->global.key_file ? add(r, e, "key-file=%s", c->global.key_file) : add(r, e, "passphrase=-3");
-}
-
 static int add_parameters(struct request *r, const struct words *w, struct err *e)
 {
     for (size_t i = 1; i < w->count; i++) {
@@ -181,7 +150,8 @@ static int add_parameters(struct request *r, const struct words *w, struct err *
 static int make_argv(struct request *r, const struct words *w, struct err *e)
 {
     return add(r, e, "nbdkit") || add(r, e, "--foreground") || add(r, e, "--exit-with-parent") ||
-                   add_address(r, e) || add_tls(r, e) || add_filters(r, e) || add_plugin(r, e) ||
+                   add_address(r, e) || add_tls(r, e) || add_filters(r, e) ||
+                   nbd_plugin_words(r->cli, r->args->plugin, r->snapshot, r->disk, r->args->cache_size, &r->argv, e) ||
                    add_parameters(r, w, e)
                ? -1
                : 0;
@@ -228,11 +198,9 @@ static int serve(struct request *r, const struct words *w, struct err *e)
 {
     if (make_argv(r, w, e))
         return -1;
-    CLEANUP_FREE const char **argv = mem_array(r->argv.count + 1, sizeof(const char *));
+    CLEANUP_FREE const char **argv = nbd_argv(&r->argv);
     if (!argv)
         return err_no_memory(e, "the arguments of nbdkit");
-    for (size_t i = 0; i < r->argv.count; i++)
-        argv[i] = r->argv.items[i];
     const struct nbd_server s = {.argv = argv, .passphrase = r->cli->global.key_file ? NULL : r->cli->kept,
                                  .socket = r->at.socket, .ready = tell, .arg = r};
     warn_of_strangers(r);

@@ -26,11 +26,22 @@ struct nbd_server {
     const char *const *argv; /* ends with NULL; descriptor 3: the passphrase, 4: for the plugin's ready-fd */
     const char *passphrase;  /* may be NULL */
     const char *socket;      /* removed at the end; "": none */
+    const atomic_bool *end;  /* ends it; NULL: whoever interrupts us does */
     void (*ready)(void *arg); /* clients are welcome now */
     void *arg;
 };
 /* Until it ends, or somebody interrupts us (then 0). What it complains of is reported meanwhile. */
 MUST_CHECK int nbd_serve(struct cli *c, const struct nbd_server *s, struct err *e);
+/* The words of nbdkit's command line that name our module, the vault and the snapshot; `disk` "" for all
+ * of them, `plugin` NULL for that of nbd_plugin_path, `cache_size` 0 for the default. */
+MUST_CHECK int nbd_plugin_words(struct cli *c, const char *plugin, const uint8_t snapshot[ID_BYTES],
+                                const char *disk, uint64_t cache_size, struct string_list *words,
+                                struct err *e);
+/* One word more, formatted. */
+MUST_CHECK int nbd_word(struct string_list *words, struct err *e, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+/* As argv, ended with NULL; borrows from the list. Freed by mem_free; NULL: no memory. */
+const char **nbd_argv(const struct string_list *words);
 /* Our module: beside the program that runs, else its name alone, which nbdkit knows if it is installed. */
 void nbd_plugin_path(char out[4096]);
 

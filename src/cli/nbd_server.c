@@ -41,20 +41,6 @@ struct running {
     struct err first; /* complaint */
 };
 
-void nbd_plugin_path(char out[4096])
-{
-    static const char name[] = "nbdkit-abri-plugin.so";
-    char self[4096 - sizeof name];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    self[n > 0 ? n : 0] = '\0';
-    char *slash = strrchr(self, '/');
-    if (slash)
-        *slash = '\0';
-    (void)snprintf(out, 4096, "%s/%s", self, name);
-    if (!slash || access(out, R_OK))
-        (void)snprintf(out, 4096, "abri");
-}
-
 /* ---- what it says -------------------------------------------------------------------------- */
 
 /* "nbdkit: abri.1: error: what" without what is said of everything. */
@@ -113,7 +99,7 @@ static void read_ready(struct running *r)
 static void end_if_asked(struct running *r)
 {
     int64_t now = clock_monotonic_ns();
-    if (!progress_cancelled(&r->c->progress))
+    if (r->s->end ? !atomic_load(r->s->end) : !progress_cancelled(&r->c->progress))
         return;
     if (!r->is_ending) {
         r->is_ending = true;

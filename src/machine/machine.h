@@ -29,8 +29,9 @@ struct domain_options {
     const char *connection; /* virsh -c; NULL: the default */
     const char
         *socket_dir; /* in which the machine's QEMU may make a socket; NULL: that of libvirt */
-    const char *scratch_dir; /* in which QEMU may keep what is overwritten meanwhile; NULL: beside its images */
-    bool no_quiesce; /* do not ask the guest's agent to freeze its file systems */
+    const char *scratch_dir; /* in which QEMU may keep what is overwritten meanwhile; NULL: beside
+                                its images */
+    bool no_quiesce;         /* do not ask the guest's agent to freeze its file systems */
     void (*told)(void *arg, const char *domain, const char *what);
     void *arg;
 };
