@@ -46,6 +46,7 @@ struct vm_options {
     bool uefi;
     bool network; /* user-mode network: the guest reaches out, with the addresses of this host.
                      Default: none */
+    bool whole; /* the images hold everything: no NBD server is needed */
     const atomic_bool *cancel; /* may be NULL */
 };
 

@@ -102,6 +102,22 @@ static json_t *device_of(const struct vm_disk *d, size_t index, struct places *p
     return o;
 }
 
+static json_t *far_node(const struct vm_options *o, const char *disk, const char *node)
+{
+    return json_pack("{s:s, s:s, s:s, s:{s:s, s:s}, s:b, s:i, s:i}", "driver", "nbd", "node-name", node, "export",
+                     disk, "server", "type", "unix", "path", o->nbd_socket, "read-only", 1, "reconnect-delay",
+                     RECONNECT_S, "open-timeout", 60);
+}
+
+static json_t *image_node(const char *disk, const char *image, const char *backing)
+{
+    json_t *o = json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:s, s:s}}", "driver", "qcow2", "node-name", disk, "discard",
+                          "unmap", "file", "driver", "file", "filename", image, "discard", "unmap", "aio", "threads");
+    if (o && backing)
+        (void)json_object_set_new(o, "backing", json_string(backing));
+    return o;
+}
+
 static int add_disk(struct vm_args *a, const struct vm_options *o, size_t index, struct places *p,
                     struct err *e)
 {
@@ -110,19 +126,10 @@ static int add_disk(struct vm_args *a, const struct vm_options *o, size_t index,
     if ((size_t)snprintf(image, sizeof image, "%s/%s.qcow2", o->dir, d->name) >= sizeof image)
         return err_set(e, ERR_LIMIT, "a name that is too long");
     (void)snprintf(far, sizeof far, "%s-backup", d->name);
-    json_t *source =
-        json_pack("{s:s, s:s, s:s, s:{s:s, s:s}, s:b, s:i, s:i}", "driver", "nbd", "node-name", far,
-                  "export", d->name, "server", "type", "unix", "path", o->nbd_socket, "read-only",
-                  1, "reconnect-delay", RECONNECT_S, "open-timeout", 60);
-    json_t *overlay =
-        json_pack("{s:s, s:s, s:s, s:s, s:{s:s, s:s, s:s, s:s}}", "driver", "qcow2", "node-name",
-                  d->name, "backing", far, "discard", "unmap", "file", "driver", "file", "filename",
-                  image, "discard", "unmap", "aio", "threads");
-    if (add_json(a, e, "-blockdev", source)) {
-        json_decref(overlay);
+    if (!o->whole && add_json(a, e, "-blockdev", far_node(o, d->name, far)))
         return -1;
-    }
-    return add_json(a, e, "-blockdev", overlay) || add_json(a, e, "-device", device_of(d, index, p))
+    return add_json(a, e, "-blockdev", image_node(d->name, image, o->whole ? NULL : far)) ||
+                   add_json(a, e, "-device", device_of(d, index, p))
                ? -1
                : 0;
 }
