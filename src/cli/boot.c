@@ -10,10 +10,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -175,10 +177,25 @@ static int describe(struct boot *b, struct err *e)
     return 0;
 }
 
+/* What a run that was killed has left is in the way of the next. */
+static int lock_dir(struct boot *b, struct err *e)
+{
+    b->dir_fd = open(b->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (b->dir_fd < 0)
+        return err_sys(e, errno, "'%s'", b->dir);
+    if (flock(b->dir_fd, LOCK_EX | LOCK_NB))
+        return errno == EWOULDBLOCK ? err_set(e, ERR_BUSY, "the machine in '%s' runs already", b->dir)
+                                    : err_sys(e, errno, "lock '%s'", b->dir);
+    (void)unlinkat(b->dir_fd, "nbd", 0);
+    return 0;
+}
+
 int boot_prepare(struct cli *c, const struct boot_options *o, struct boot *out, struct err *e)
 {
-    *out = (struct boot){.cli = c, .options = *o};
-    return (o->dir ? take_dir(out, e) : make_dir(out, e)) || look(out, e) || describe(out, e) ? -1 : 0;
+    *out = (struct boot){.cli = c, .options = *o, .dir_fd = -1};
+    return (o->dir ? take_dir(out, e) : make_dir(out, e)) || lock_dir(out, e) || look(out, e) || describe(out, e)
+               ? -1
+               : 0;
 }
 
 int boot_start(struct boot *b, struct err *e)
@@ -202,6 +219,7 @@ void boot_done(struct boot *b)
     vm_free(b->vm);
     boot_server_end(&b->server);
     remove_dir(b);
+    file_close(&b->dir_fd);
     disk_list_done(&b->disks);
     mem_free(b->host);
 }

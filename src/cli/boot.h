@@ -43,6 +43,7 @@ struct boot {
     struct cli *cli;
     struct boot_options options;
     char dir[160];
+    int dir_fd; /* locked: one machine a directory */
     bool keeps_dir, resumed;
     bool whole; /* the overlays need no backup any more */
     uint8_t snapshot[ID_BYTES];

@@ -1,47 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# backup --domain: a libvirt domain under QEMU, with its own libvirtd in a mount namespace of its
-# own, so that nothing of a libvirt that may run here is touched.
+# backup --domain: a libvirt domain under QEMU.
 . "$(dirname "$0")/lib.sh"
-[ "$IS_ROOT" = yes ] || skip 'needs root'
-if [ "${ABRI_E2E_APART:-}" != yes ]; then
-    rm -rf "$T"
-    ABRI_E2E_APART=yes exec unshare -m --propagation private bash "$0" "$@"
-fi
-
-for dir in etc run lib log cache; do
-    mkdir -p "$T/libvirt/$dir"
-done
-mkdir -p "$T/libvirt/lib/qemu" /run/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt
-cat >"$T/libvirt/etc/qemu.conf" <<'E2'
-security_driver = "none"
-stdio_handler = "file"
-remember_owner = 0
-cgroup_controllers = []
-user = "root"
-group = "root"
-namespaces = []
-E2
-mount --bind "$T/libvirt/etc" /etc/libvirt || skip 'mounts are not allowed here'
-mount --bind "$T/libvirt/run" /run/libvirt
-mount --bind "$T/libvirt/lib" /var/lib/libvirt
-mount --bind "$T/libvirt/log" /var/log/libvirt
-mount --bind "$T/libvirt/cache" /var/cache/libvirt
-export LIBVIRT_DEFAULT_URI=qemu:///system
-libvirtd >"$T/libvirtd.log" 2>&1 &
-LIBVIRTD=$!
-finish() {
-    virsh -q destroy web >/dev/null 2>&1
-    kill "$LIBVIRTD" 2>/dev/null
-    wait "$LIBVIRTD" 2>/dev/null
-    umount /etc/libvirt /run/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt
-    cleanup
-}
-trap finish EXIT
-until virsh -q version >/dev/null 2>&1; do
-    kill -0 "$LIBVIRTD" 2>/dev/null || { cat "$T/libvirtd.log"; skip 'libvirtd does not start here'; }
-    sleep 0.1
-done
+. "$(dirname "$0")/libvirt.sh"
+libvirt_apart "$@"
+trap 'libvirt_stop; cleanup' EXIT
+libvirt_start
 
 make_vault
 qemu-img create -q -f qcow2 "$T/my disk & co.qcow2" 64M
