@@ -145,6 +145,11 @@ static int look(struct boot *b, struct err *e)
     if (cli_open_reader(b->cli, &access, e) || find_snapshot(b, &access, &root, e) ||
         vault_refresh(access.vault, report_damage, b->cli, e))
         return -1;
+    if (b->options.signs && access_as_owner(&access, e))
+        return -1;
+    b->secrets = TAKE(access.secrets);
+    memcpy(b->vault_id, vault_get_info(access.vault)->id, UID_BYTES);
+    memcpy(b->owner_pk, vault_get_info(access.vault)->owner_pk, SIGN_PUBLIC_BYTES);
     return work_find_disks(&access, root, NULL, &b->disks, e);
 }
 
@@ -172,6 +177,7 @@ static int describe(struct boot *b, struct err *e)
                                         .cpus = o->cpus,
                                         .uefi = o->firmware == BOOT_UEFI,
                                         .network = o->network,
+                                        .probe_port = o->probe_port,
                                         .whole = b->whole,
                                         .cancel = &b->cli->progress.cancel};
     return 0;
@@ -222,4 +228,5 @@ void boot_done(struct boot *b)
     file_close(&b->dir_fd);
     disk_list_done(&b->disks);
     mem_free(b->host);
+    seal_secrets_free(b->secrets);
 }

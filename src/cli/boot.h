@@ -23,6 +23,8 @@ struct boot_options {
     enum boot_firmware firmware;
     enum vm_bus bus;     /* VM_BUS_UNSET: as the names of the disks say */
     bool network;
+    uint16_t probe_port; /* see vm.h */
+    bool signs;          /* the owner's key is needed, too: boot.secrets */
 };
 
 /* The nbdkit beside us, attended by a thread. */
@@ -54,6 +56,8 @@ struct boot {
     struct vm_options vm_options;
     struct boot_server server;
     struct vm *vm;
+    struct vault_secrets *secrets; /* if asked for */
+    uint8_t vault_id[UID_BYTES], owner_pk[SIGN_PUBLIC_BYTES];
 };
 
 /* Finds the snapshot and its disks (asking for the passphrase), makes or finds the directory. */

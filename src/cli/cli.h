@@ -91,7 +91,7 @@ struct command {
 #define OPTION_AT(type, field) .offset = offsetof(struct type, field)
 #define OPTION_COUNT(table) (sizeof(table) / sizeof *(table))
 
-extern const struct command cmd_backup, cmd_boot, cmd_cat, cmd_check, cmd_clock, cmd_copy, cmd_diff, cmd_find, cmd_floor,
+extern const struct command cmd_backup, cmd_boot, cmd_cat, cmd_check, cmd_clock, cmd_copy, cmd_diff, cmd_drill, cmd_find, cmd_floor,
     cmd_forget, cmd_gc, cmd_help, cmd_hold, cmd_init, cmd_lock, cmd_ls, cmd_repair, cmd_restore, cmd_snapshots,
     cmd_key, cmd_stats, cmd_tag, cmd_undelete, cmd_version, cmd_writer;
 extern const struct command cmd_export;

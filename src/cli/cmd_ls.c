@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* abri ls: the names in a snapshot. */
+#include "cli/disk_note.h"
 #include "cli/json_out.h"
 #include "cli/term.h"
 
@@ -15,7 +16,7 @@ struct ls_args {
 
 static const struct option_spec options[] = {
     {.name = "long", .letter = 'l', .kind = OPTION_FLAG, OPTION_AT(ls_args, is_long),
-     .help = "with modes, owners, sizes and times"},
+     .help = "with modes, owners, sizes and times, and what was on a disk"},
     {.name = "recursive", .kind = OPTION_FLAG, OPTION_AT(ls_args, recursive),
      .help = "everything below: always so, the option is accepted for habit's sake"},
 };
@@ -69,6 +70,7 @@ static void print_long(struct ls *l, const struct entry *en, const char *path)
     fprintf(stdout, "%s %-8s %-8s %12s %s /%s%s%s\n", mode, owner(l, 1, en->user, en->uid, user),
             owner(l, 2, en->group, en->gid, group), size, time, path, link ? " -> " : "",
             link ? say_text(l->cli, en->target, en->target_len, &l->scratch[3]) : "");
+    disk_note_print(en);
 }
 
 static void emit(const struct entry *en)
@@ -85,6 +87,9 @@ static void emit(const struct entry *en)
     }
     if (en->partial)
         json_put_bool(o, "partial", true);
+    json_t *disk = disk_note_object(en);
+    if (disk)
+        (void)json_object_set_new(o, "disk", disk);
     json_emit_locked(stdout, o); /* one thread, no bar */
 }
 

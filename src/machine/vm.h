@@ -46,6 +46,7 @@ struct vm_options {
     bool uefi;
     bool network; /* user-mode network: the guest reaches out, with the addresses of this host.
                      Default: none */
+    uint16_t probe_port; /* without a network: a card that nothing but vm_answers reaches, at this port; 0: none */
     bool whole; /* the images hold everything: no NBD server is needed */
     const atomic_bool *cancel; /* may be NULL */
 };
@@ -81,6 +82,10 @@ MUST_CHECK int vm_stream(struct vm *v, struct err *e);
 /* How far that is, of all disks: bytes. */
 MUST_CHECK int vm_stream_progress(struct vm *v, uint64_t *done_out, uint64_t *total_out,
                                   struct err *e);
+/* Whether something in the guest answers: the agent to a ping, whoever listens at probe_port with a byte or more.
+ * Waits some seconds at most. -1 only if it cannot be asked. */
+MUST_CHECK int vm_agent_answers(struct vm *v, bool *out, struct err *e);
+MUST_CHECK int vm_port_answers(struct vm *v, bool *out, struct err *e);
 /* The screen as PNG, into dir/screen.png. */
 MUST_CHECK int vm_screenshot(struct vm *v, struct err *e);
 /* Presses the power button; ends QEMU after it has flushed. */

@@ -30,6 +30,7 @@ struct vm {
     bool streamed[VM_DISKS_MAX];
 };
 
+#define VM_PROBE_PORT 7777u /* in the network of the box */
 #define VM_FIRMWARE_CODE "/usr/share/OVMF/OVMF_CODE_4M.fd"
 #define VM_FIRMWARE_VARS "/usr/share/OVMF/OVMF_VARS_4M.fd"
 

@@ -341,7 +341,7 @@ static struct source_item item_of(const struct backup *b, const struct disk_plan
     if (!info->has_stat) {
         it.mtime_s = b->started_ns / NS_PER_S;
         it.mtime_ns = (uint32_t)(b->started_ns % NS_PER_S);
-        it.ctime_ns = UINT32_MAX; /* never the same */
+        it.ctime_ns = UINT32_MAX;
     }
     return it;
 }
@@ -377,6 +377,14 @@ static int push_disk(struct disk_plan *p, const struct source_item *it, struct e
     return backup_push(b, &last, e);
 }
 
+/* As the cache has it, or NULL. */
+static const struct entry *entry_of_last(struct backup *b, const struct source_item *it)
+{
+    const struct entry *en;
+    const struct seen *seen;
+    return cache_reader_find(b->cache_in, it->path, it->path_len, &en, &seen) ? en : NULL;
+}
+
 static int plan_disk(struct backup *b, const struct backup_disk *what, const char *path,
                      struct err *e)
 {
@@ -391,7 +399,11 @@ static int plan_disk(struct backup *b, const struct backup_disk *what, const cha
     /* What is still in the ring reads the cache, too. */
     if (backup_flush_all(b, e))
         return -1;
-    int taken = backup_take_unchanged(b, &it, &last, e);
+    int taken = 0;
+    if (disk_get_info(p.disk)->has_stat)
+        taken = backup_take_unchanged(b, &it, &last, e);
+    else
+        last = entry_of_last(b, &it);
     if (taken) {
         count_skipped(&p, p.size);
         b->result->disk_kept += p.size;

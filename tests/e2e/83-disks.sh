@@ -97,6 +97,17 @@ expect_equal "$(cat "$T/out")" '<domain/>'
 expect_status 0 "$ABRI" --json snapshots
 expect_grep '"host":"web"' "$T/out"
 
+step 'what is on a disk is known without opening it'
+truncate -s 64M "$T/parts.img"
+printf 'label: gpt\nstart=2048, size=40960, type=L, name="here"\nsize=40960, type=S\n' | sfdisk -q "$T/parts.img"
+mke2fs -q -t ext4 -L shelter -U 6d6a52b6-2f73-4b2e-9d7e-2b1f1f3c9a10 -E offset=1048576 "$T/parts.img" 20M
+backup_json --disk "vda=$T/parts.img"
+expect_status 0 "$ABRI" ls -l latest:disks/vda
+expect_grep "1: 20.000 MiB, ext4 'shelter', 6d6a52b6-2f73-4b2e-9d7e-2b1f1f3c9a10" "$T/out"
+expect_status 0 "$ABRI" --json ls latest:disks/vda
+expect_equal "$(jq -r '.disk | [.format, .table, .parts[0].name, .parts[0].content, .parts[0].start] | map(tostring) | join(" ")' "$T/out")" \
+    'raw gpt here ext4 1048576'
+
 step 'a block device'
 if [ "$IS_ROOT" = yes ] && loop=$(losetup -f --show -r "$T/disk.img" 2>/dev/null); then
     trap 'losetup -d "$loop"; cleanup_servers; cleanup' EXIT
@@ -132,6 +143,35 @@ expect_equal "$(field summary disk_bytes_read)" $((4 << 20))
 [ "$(field summary disk_bytes_kept)" -gt 1000000 ] || fail 'nothing was kept'
 qemu-img convert -O raw "$T/root.qcow2" "$T/changed.img"
 same_disk "$T/changed.img"
+
+step 'changes at random, round after round'
+for round in 1 2 3 4; do
+    cleanup_servers
+    [ $round = 1 ] || qemu-img bitmap --remove "$T/root.qcow2" "r$((round - 1))" 2>"$T/err"
+    [ $round = 1 ] && { serve_image "$T/root.qcow2"; backup_json --disk "vda=$URI" --next-bitmap r1; cleanup_servers; }
+    qemu-img bitmap --add -g 4096 "$T/root.qcow2" "r$round"
+    /usr/bin/python3 - $round >"$T/commands" <<'E2'
+import random, sys
+r = random.Random(int(sys.argv[1]))
+print("# seed", sys.argv[1], file=sys.stderr)
+size = 256 << 20
+for i in range(12):
+    off = r.randrange(0, size - (4 << 20)) // 512 * 512
+    n = r.choice([512, 4096, 65536, 524288, 1 << 20, 3 << 20]) + r.randrange(0, 8) * 512
+    kind = r.choice(["write -P %d" % r.randrange(1, 255), "write -z -u", "discard"])
+    print(kind, off, n)
+print("write -P 77", size - 512, 512)
+E2
+    qemu-io -f qcow2 "$T/root.qcow2" <"$T/commands" >"$T/io" 2>&1 || fail 'qemu-io'
+    serve_image "$T/root.qcow2" -B "r$round"
+    backup_json --disk "vda=$URI" --bitmap "r$round" --next-bitmap "r$((round + 1))"
+    expect_equal "$(notices)" 0 "$(cat "$T/err")"
+    [ "$(field summary disk_bytes_read)" -lt 60000000 ] || fail 'too much was read'
+    qemu-img convert -O raw "$T/root.qcow2" "$T/changed.img"
+    same_disk "$T/changed.img"
+done
+serve_image "$T/root.qcow2" -B b0
+backup_json --disk "vda=$URI" --next-bitmap b1
 
 step 'a bitmap of another name or of none is not believed'
 backup_json --disk "vda=$URI" --bitmap b0 --next-bitmap b1

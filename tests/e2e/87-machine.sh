@@ -36,14 +36,16 @@ cat >"$T/web.xml" <<E2
 <os><type arch='x86_64' machine='pc'>hvm</type></os><cpu mode='maximum'/>
 <devices><emulator>/usr/bin/qemu-system-x86_64</emulator>
 <disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='$T/vda.qcow2'/><target dev='vda' bus='virtio'/></disk>
+<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
 <serial type='unix'><source mode='bind' path='$T/console'/><target port='0'/></serial>
 </devices></domain>
 E2
 virsh -q define "$T/web.xml" && virsh -q start web || fail 'the domain'
 serial "$T/console" 600 '?shelter login:' '!root' '?~#' '!echo first > /root/state; sync; echo do""ne' '?done'
 
-step 'saved while it runs, all of it'
+step 'saved while it runs, all of it; its file systems are frozen for that moment'
 expect_status 0 "$ABRI" --json backup --domain web
+expect_equal "$(cat "$T/err")" ''
 whole=$(field summary disk_bytes_read)
 [ "$whole" -gt 200000000 ] || fail "only $whole bytes were read"
 
@@ -57,6 +59,24 @@ expect_no_grep 'all of it is read' "$T/err"
 step 'its disk is lost'
 virsh -q destroy web
 head -c 300000000 /dev/urandom >"$T/vda.qcow2"
+
+step 'it proves that it would come back, and somebody signs that'
+expect_status 0 "$ABRI" drill latest --memory 512M --certificate "$T/c.json" --screenshot "$T/s.png" \
+    --expect serial:login: --expect agent --expect tcp:7
+expect_equal "$(head -c 8 "$T/s.png" | od -An -tx1 | tr -d ' \n')" 89504e470d0a1a0a
+expect_equal "$(jq -r '.drill | [.host, .passed, ([.proofs[].seen] | all), (.disks | length)] | map(tostring) | join(" ")' "$T/c.json")" 'web true true 1'
+expect_status 0 "$ABRI" drill --check "$T/c.json"
+expect_grep 'came back' "$T/out"
+sed 's/"after_ms": [0-9]*/"after_ms": 1/' "$T/c.json" >"$T/forged.json"
+expect_status 1 "$ABRI" drill --check "$T/forged.json"
+expect_one_error
+expect_equal "$(find "$T" -maxdepth 1 -name 'abri-machine-*' | wc -l)" 0
+
+step 'one that does not live is told, with a certificate of that'
+expect_status 1 "$ABRI" drill latest --memory 512M --expect serial:never-said --timeout 3 --certificate "$T/no.json"
+expect_grep 'did not prove that it lives: the time is over' "$T/err"
+expect_status 0 "$ABRI" drill --check "$T/no.json"
+expect_grep 'did not come back' "$T/out"
 
 step 'it starts from its backup, and the change is there'
 boot latest

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # debian-image.sh IMAGE KEEP: a small Debian system with its kernel as a raw disk (MBR, one ext4, extlinux,
-# console on the serial line, root without a password). The tree that debootstrap makes is kept in the
+# console on the serial line, root without a password, the guest's agent, and port 7 says hello). The tree that debootstrap makes is kept in the
 # directory KEEP and used again.
 set -eu
 image=$1
 keep=$2
 root=$keep/debian-root
-packages=linux-image-cloud-amd64,systemd-sysv,udev,kmod,e2fsprogs
+packages=linux-image-cloud-amd64,systemd-sysv,udev,kmod,e2fsprogs,qemu-guest-agent
 if [ ! -e "$root/.complete" ]; then
     rm -rf "$root"
     mirror=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p; s/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\) .*/\2/p' \
@@ -17,6 +17,13 @@ if [ ! -e "$root/.complete" ]; then
     rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/usr/share/{locale,doc,man}/*
     passwd -R "$root" -d root >/dev/null
     echo shelter >"$root/etc/hostname"
+    units=$root/etc/systemd/system
+    printf '[Match]\nName=en* eth*\n[Network]\nDHCP=ipv4\n' >"$root/etc/systemd/network/80-dhcp.network"
+    printf '[Socket]\nListenStream=7\nAccept=yes\n' >"$units/hello.socket"
+    printf '[Service]\nExecStart=/bin/echo hello\nStandardOutput=socket\n' >"$units/hello@.service"
+    mkdir -p "$units/sockets.target.wants" "$units/multi-user.target.wants"
+    ln -sf ../hello.socket "$units/sockets.target.wants/"
+    ln -sf /lib/systemd/system/systemd-networkd.service "$units/multi-user.target.wants/"
     mkdir -p "$root/boot/extlinux"
     cat >"$root/boot/extlinux/extlinux.conf" <<E2
 DEFAULT linux
