@@ -11,6 +11,14 @@ for format in "$golden"/[0-9]*; do
     cp -r "$format/vault" "$T/vault"
     step "format $name"
     expect_status 0 "$ABRI" check --read-data
+    if [ -e "$format/disks.json" ]; then
+        expect_status 0 "$ABRI" --json ls latest
+        jq -cS 'select(.disk) | [.path, .size, .disk]' "$T/out" >"$T/have"
+        diff "$format/disks.json" "$T/have" || fail "format $name: what was on its disks"
+        for disk in vda vdb; do "$ABRI" cat "latest:disks/$disk" | sha256sum; done >"$T/have"
+        diff "$format/disks.sums" "$T/have" || fail "format $name: its disks"
+        continue
+    fi
     for tag in first second; do
         expect_status 0 "$ABRI" --json snapshots --tag "$tag"
         id=$(jq -r .short_id "$T/out" | head -n 1)
