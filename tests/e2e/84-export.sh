@@ -3,11 +3,7 @@
 # Disks are served straight from a snapshot: what NBD clients of others read is what was backed up, damage costs
 # what it hit, and nothing is left behind when the server goes.
 . "$(dirname "$0")/lib.sh"
-for program in nbdkit nbdinfo nbdcopy qemu-img qemu-io /usr/bin/python3; do
-    command -v "$program" >/dev/null || skip "no $program"
-done
-PLUGIN=$(dirname "$ABRI")/nbdkit-abri-plugin.so
-[ -r "$PLUGIN" ] || fail "no $PLUGIN"
+. "$(dirname "$0")/nbdkit.sh"
 SEED=${ABRI_SEED:-$(date +%N)}
 echo "ABRI_SEED=$SEED"
 
@@ -17,15 +13,6 @@ end_export() {
     EXPORT_PID=
 }
 trap 'end_export; cleanup' EXIT
-
-# A module under a sanitizer needs it in the program that loads it.
-mkdir "$T/bin"
-sanitizer=$(ldd "$PLUGIN" | sed -n 's/.*libasan[^ ]* => \([^ ]*\) .*/\1/p')
-[ -z "$sanitizer" ] || sanitizer="$sanitizer $(realpath "$(dirname "$ABRI")/tests/e2e/quick_exit.so")"
-printf '#!/bin/sh\n[ -z "%s" ] || export LD_PRELOAD="%s" ASAN_OPTIONS="${ASAN_OPTIONS-}:detect_leaks=0"\nexec %s "$@"\n' \
-    "$sanitizer" "$sanitizer" "$(command -v nbdkit)" >"$T/bin/nbdkit"
-chmod +x "$T/bin/nbdkit"
-PATH="$T/bin:$PATH"
 
 # start_export WORD…: in the background; waits until it serves, its addresses are in $T/uris
 start_export() {
@@ -252,18 +239,16 @@ expect_equal "$(nbdinfo --json "$URI" | jq -r '.exports[0]["export-name"]')" sda
 stop_export
 expect_status 0 "$ABRI" backup "$D"
 
-if command -v bwrap >/dev/null && [ "$IS_ROOT" = yes ]; then
-    step 'all disks of a machine'
-    mkdir -p "$T/d/data"
-    cp --sparse=always "$D" "$T/d/sda"
-    make_disk "$T/d/data/x y" "$SEED x"
-    expect_status 0 bwrap --tmpfs / --ro-bind /usr /usr --symlink usr/lib /lib --symlink usr/lib64 /lib64 --proc /proc --dev /dev \
-        --bind "$T" "$T" --bind "$(dirname "$ABRI")" "$(dirname "$ABRI")" --bind "$T/d" /disks -- "$ABRI" backup /disks
+step 'all disks of a machine'
+mkdir -p "$T/d"
+cp --sparse=always "$D" "$T/d/sda"
+make_disk "$T/d/x y" "$SEED x"
+expect_status 0 "$ABRI" backup --disk "$T/d/sda" --disk "$T/d/x y"
     start_export latest --nbd "$T/sock"
     expect_equal "$(sort "$T/uris" | tr '\n' ' ')" \
-        "nbd+unix:///data/x%20y?socket=$T/sock nbd+unix:///sda?socket=$T/sock "
-    expect_equal "$(nbdinfo --list --json "nbd+unix:///?socket=$T/sock" | jq -r '[.exports[]["export-name"]] | sort | join(",")')" 'data/x y,sda'
-    same_as "nbd+unix:///data/x%20y?socket=$T/sock" "$T/d/data/x y"
+        "nbd+unix:///sda?socket=$T/sock nbd+unix:///x%20y?socket=$T/sock "
+    expect_equal "$(nbdinfo --list --json "nbd+unix:///?socket=$T/sock" | jq -r '[.exports[]["export-name"]] | sort | join(",")')" 'sda,x y'
+    same_as "nbd+unix:///x%20y?socket=$T/sock" "$T/d/x y"
     same_as "nbd+unix:///sda?socket=$T/sock" "$T/d/sda"
     ! nbdinfo --size "nbd+unix:///?socket=$T/sock" >/dev/null 2>&1 || fail 'which disk was that?'
     ! nbdinfo --size "nbd+unix:///sdb?socket=$T/sock" >/dev/null 2>&1 || fail 'there is no such disk'
@@ -271,11 +256,8 @@ if command -v bwrap >/dev/null && [ "$IS_ROOT" = yes ]; then
     start_export latest:sda --nbd "$T/sock"
     same_as "$URI" "$T/d/sda"
     stop_export
-    wrong 1 'it has: data/x y, sda' latest:sdb --nbd "$T/sock"
+    wrong 1 'it has: sda, x y' latest:sdb --nbd "$T/sock"
     expect_status 0 "$ABRI" backup "$D"
-else
-    echo '(several disks: not here)'
-fi
 
 step 'damage costs what it hit'
 chmod u+w "$pack"

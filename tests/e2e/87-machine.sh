@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/libvirt.sh"
 libvirt_apart "$@"
+. "$(dirname "$0")/nbdkit.sh"
 [ -e /dev/loop-control ] || skip 'no loop devices to install a boot loader through'
 HERE=$(cd "$(dirname "$0")" && pwd)
 BOOT=
