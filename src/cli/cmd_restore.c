@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* abri restore: writes a snapshot, or a part of one, below a directory. */
+/* abri restore: writes a snapshot, or a part of one, below a directory; or its disks to anything
+ * (restore_disks.c). */
 #include "cli/amount.h"
 #include "cli/json_out.h"
+#include "cli/restore_disks.h"
 
 #include "base/mem.h"
 
@@ -16,6 +18,11 @@ struct restore_args {
     int overwrite;
     bool verify, dry_run, delete_others, really_delete;
     uint64_t threads;
+    /* --to */
+    const char *to, *format;
+    struct option_list backing;
+    bool delta, allow_damage;
+    uint64_t sync_every;
 };
 
 /* In the order of enum target_overwrite. */
@@ -56,6 +63,19 @@ static const struct option_spec options[] = {
      .help = "write nothing; say what would be"},
     {.name = "threads", .kind = OPTION_NUMBER, .arg = "N", .min = 1, .max = 256,
      OPTION_AT(restore_args, threads), .help = "worker threads (default: one for each processor)"},
+    {.name = "to", .kind = OPTION_TEXT, .arg = "TARGET", OPTION_AT(restore_args, to),
+     .help = "write disks to a file, an image, a block device, an NBD URI or a directory"},
+    {.name = "format", .kind = OPTION_TEXT, .arg = "FORMAT", OPTION_AT(restore_args, format),
+     .help = "with --to: raw, qcow2, vmdk, vhdx, vdi, vhd (default: by the name)"},
+    {.name = "delta", .kind = OPTION_FLAG, OPTION_AT(restore_args, delta),
+     .help = "with --to: read what is there, and write only what differs"},
+    {.name = "backing", .kind = OPTION_LIST, .arg = "DIR", OPTION_AT(restore_args, backing),
+     .help = "with --delta: an image may be based on files below it, which are only read"},
+    {.name = "allow-damage", .kind = OPTION_FLAG, OPTION_AT(restore_args, allow_damage),
+     .help = "with --to: a disk with holes where the vault is damaged is no failure"},
+    {.name = "sync-every", .kind = OPTION_SIZE, .arg = "SIZE", .min = 1 << 20,
+     OPTION_AT(restore_args, sync_every),
+     .help = "with --to: so much may have to be written again after a cut (default 1G)"},
 };
 
 struct request {
@@ -195,14 +215,44 @@ static int restore(struct cli *c, const struct restore_args *a, const struct req
                    a->dry_run ? "would be" : "was");
 }
 
+/* ---- --to ------------------------------------------------------------------------ */
+
+static int run_to(struct cli *c, const struct restore_args *a, const char *spec, struct err *e)
+{
+    const struct disk_restore_words w = {.to = a->to,
+                                         .format = a->format,
+                                         .backing = &a->backing,
+                                         .replace = a->overwrite == TARGET_ALWAYS,
+                                         .delta = a->delta,
+                                         .verify = a->verify,
+                                         .dry_run = a->dry_run,
+                                         .allow_damage = a->allow_damage,
+                                         .threads = (unsigned)a->threads,
+                                         .sync_every = a->sync_every};
+    if (a->target || a->include.count || a->exclude.count || a->delete_others || a->really_delete)
+        return err_set(e, ERR_USAGE,
+                       "--to writes disks: --target, --include, --exclude and --delete are for files");
+    if (a->overwrite && a->overwrite != TARGET_ALWAYS && a->overwrite != TARGET_NEVER)
+        return err_set(e, ERR_USAGE, "with --to, --overwrite is always or never");
+    if (a->delta && a->overwrite)
+        return err_set(e, ERR_USAGE, "--delta keeps what is there: leave out --overwrite");
+    if (a->backing.count && !a->delta)
+        return err_set(e, ERR_USAGE, "--backing goes with --delta");
+    return restore_disks(c, spec, &w, e);
+}
+
 static int run(struct cli *c, const void *args, const struct words *w, struct err *e)
 {
     const struct restore_args *a = args;
     CLEANUP(request_done) struct request r = {0};
     if (command_expect_words(&cmd_restore, w, 1, 1, e))
         return -1;
+    if (a->to)
+        return run_to(c, a, w->items[0], e);
+    if (a->format || a->delta || a->backing.count || a->allow_damage || a->sync_every)
+        return err_set(e, ERR_USAGE, "--format, --delta, --backing, --allow-damage and --sync-every go with --to");
     if (!a->target || !*a->target)
-        return err_set(e, ERR_USAGE, "restore to where? Name a directory with --target DIR");
+        return err_set(e, ERR_USAGE, "restore to where? Name a directory with --target DIR, or for disks a target with --to");
     if (snap_spec_split(w->items[0], &r.snap, &r.path, e) ||
         patterns_build(&a->include, &r.include, e) || patterns_build(&a->exclude, &r.exclude, e))
         return -1;
@@ -211,8 +261,8 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
 
 const struct command cmd_restore = {
     .name = "restore",
-    .summary = "write a snapshot, or a part of it, to a directory",
-    .operands = "SNAP[:PATH] --target DIR",
+    .summary = "write a snapshot, or a part of it, to a directory; or its disks to anything",
+    .operands = "SNAP[:PATH] --target DIR | SNAP[:DISK] --to TARGET",
     .description =
         "Writes a snapshot below DIR, each thing under its whole path; with :PATH, what that directory "
         "holds comes directly into DIR. Nothing outside DIR is touched, whatever links lie there, and "
@@ -222,13 +272,23 @@ const struct command cmd_restore = {
         "abri's own vault, keys and caches. What a backup left out by its own excludes is not in the "
         "snapshot: exclude it here too.\n"
         "\n"
+        "With --to a disk of the snapshot is written to TARGET: a file (raw, with holes; or by its name or "
+        "--format an image, through qemu-nbd in a sandbox), a block device that is not in use, any NBD URI, or a "
+        "directory, which gets all disks by their names. DISK is a name below /disks and may be left out if there "
+        "is one. What is on a device or an export is overwritten; a file that is there only with --overwrite "
+        "always, or with --delta, which reads what is there and writes what differs. Devices, images and exports "
+        "must be large enough; what they hold behind the end of the disk stays. What the vault cannot give "
+        "is named and becomes zeros (with --delta: stays as it is), all else is written, and the command fails.\n"
+        "\n"
         "An interrupted restore goes on where it was when the same command runs again.",
     .examples = {{"abri -r /mnt/vault restore latest --target /srv/restored",
                   "everything, as /srv/restored/etc/…"},
                  {"abri -r /mnt/vault restore 2026-11-21:/etc/nginx --target /etc/nginx --verify",
                   "one directory as it was on that day, in place, and compared"},
                  {"abri -r /mnt/vault restore latest --target /tmp/r --include '*.conf'",
-                  "only some files"}},
+                  "only some files"},
+                 {"abri -r /mnt/vault restore latest:vda --to /var/lib/images/web.qcow2",
+                  "a disk, as an image"}},
     .options = options,
     .option_count = OPTION_COUNT(options),
     .args_bytes = sizeof(struct restore_args),

@@ -8,7 +8,10 @@
  * somebody who may lie: a map only says what may be skipped, never where to write, and nothing is
  * longer than what was asked for.
  *
- * Bounds: a reader holds DISK_AHEAD pieces; the map at most DISK_RUNS runs.
+ * A target is a disk that is written, too: by writers, one a thread, and made durable by one flush.
+ *
+ * Bounds: a reader holds DISK_AHEAD pieces, a writer to NBD DISK_AHEAD requests of DISK_WRITE_BYTES; the
+ * map at most DISK_RUNS runs.
  */
 #ifndef ABRI_DISK_DISK_H
 #define ABRI_DISK_DISK_H
@@ -24,6 +27,7 @@
 #define DISK_AHEAD     8u
 #define DISK_RUNS      65536u
 #define DISK_GRAIN_MAX ((uint32_t)8 << 20)
+#define DISK_WRITE_BYTES ((uint32_t)1 << 20)
 /* More than so much unreadable, and a disk counts as broken. */
 #define DISK_BAD_MAX ((uint64_t)64 << 20)
 
@@ -91,5 +95,67 @@ MUST_CHECK int disk_next(struct disk_reader *r, const uint8_t **p_out, size_t *l
                          struct err *e);
 /* Bytes that this reader could not read, and where the first of them is. */
 uint64_t disk_bad(const struct disk_reader *r, uint64_t *first_out);
+
+/* ---- targets ------------------------------------------------------------------------------- */
+
+/* A file that is there already: ERR_EXISTS, emptied first, or kept and written over in place. Block
+ * devices and NBD exports are always kept. */
+enum disk_existing { DISK_EXISTING_REFUSE = 1, DISK_EXISTING_REPLACE, DISK_EXISTING_KEEP };
+
+enum disk_place { DISK_PLACE_NOTHING = 1, DISK_PLACE_FILE, DISK_PLACE_DEVICE, DISK_PLACE_URI };
+/* Which file it is, to tell whether it still is the same one later. Of a URI nobody can tell. */
+struct disk_identity {
+    enum disk_place place;
+    uint64_t device, ino; /* 0 for a URI; of a block device `device` alone, its own number */
+    int64_t born_ns;      /* 0 if the file system does not say */
+};
+/* ERR_USAGE if it is something else: a directory, a pipe. */
+MUST_CHECK int disk_identify(const char *target, struct disk_identity *out, struct err *e);
+
+struct disk_target_request {
+    const char *target; /* a path, or a URI of NBD */
+    /* As disk_request.format; of a new file by its name alone. */
+    const char *format;
+    uint64_t size; /* bytes that will be written */
+    enum disk_existing existing;
+    /* Of an image that is kept: as in disk_request. What it names is read, never written. */
+    const char *const *backing;
+    size_t backing_count;
+    const atomic_bool *cancel; /* may be NULL */
+};
+struct disk_target_info {
+    uint64_t size;      /* bytes; a raw file has exactly the size that was asked for, others at least that */
+    const char *format; /* "raw", "qcow2", …, or "nbd"; lives as long as the target */
+    bool fresh;         /* new: all of it reads as zeros */
+    uint32_t align;     /* reading back is best done in multiples of this */
+};
+
+struct disk_target;
+/* A raw file becomes as long as it must be; a device, an image or an export that is too small is
+ * ERR_USAGE. ERR_EXISTS, ERR_BUSY (a device that is mounted, an image that a running machine uses),
+ * ERR_READ_ONLY, ERR_REFUSED (an image that keeps its content elsewhere), and what disk_open may say. */
+MUST_CHECK int disk_target_open(const struct disk_target_request *r, struct disk_target **out,
+                                struct err *e);
+void disk_target_close(struct disk_target *t); /* NULL is fine; after its writers; flushes nothing */
+const struct disk_target_info *disk_target_get_info(const struct disk_target *t);
+/* For its map, and for readers: what is written may be read when its writer was drained. The map may be older than
+ * what was written since the last flush. */
+struct disk *disk_target_disk(struct disk_target *t);
+/* What all writers were given, and was drained, survives a power cut from here on. One thread. */
+MUST_CHECK int disk_target_flush(struct disk_target *t, struct err *e);
+
+struct disk_writer;
+/* Any thread, one thread a writer. */
+MUST_CHECK int disk_writer_new(struct disk_target *t, struct disk_writer **out, struct err *e);
+void disk_writer_free(struct disk_writer *w); /* as disk_reader_free */
+/* Within the size. The bytes may be changed when it returns; they may still be on their way, and it may tell what
+ * befell earlier ones: messages begin with the offset. ERR_NO_SPACE, ERR_READ_ONLY, ERR_OFFLINE,
+ * ERR_CANCELLED, ERR_IO; after an error nothing more is written. */
+MUST_CHECK int disk_write(struct disk_writer *w, uint64_t off, const void *p, size_t len,
+                          struct err *e);
+/* Reads as zeros afterwards, without space where that is possible. */
+MUST_CHECK int disk_zero(struct disk_writer *w, uint64_t off, uint64_t len, struct err *e);
+/* Waits for all that is on its way. */
+MUST_CHECK int disk_writer_drain(struct disk_writer *w, struct err *e);
 
 #endif

@@ -6,6 +6,7 @@
 #include "disk/disk.h"
 
 #include <libnbd.h>
+#include <pthread.h>
 
 #define LOOK_SHARED_MS 20 /* of a connection that several threads wait at */
 #define FORMAT_BYTES   32
@@ -22,13 +23,15 @@ struct disk_runs {
 
 struct disk_helper; /* the boxed program that reads an image */
 struct disk_reader;
+struct disk_writer;
 
 struct disk {
     struct disk_info info;
     char format[FORMAT_BYTES];
     const atomic_bool *cancel;
-    int fd;      /* -1: NBD */
-    bool sparse; /* of a file: it has holes */
+    bool writable; /* it is a target's */
+    int fd;        /* -1: NBD */
+    bool sparse;   /* of a file: it has holes */
     /* NBD */
     char *uri;
     struct nbd_handle *nbd; /* of the map; and of the readers if there is only one connection */
@@ -36,9 +39,12 @@ struct disk {
     bool has_allocation;
     char *bitmap_context; /* NULL: none */
     struct disk_runs allocation, dirty;
-    uint32_t request_max; /* bytes of one read */
+    bool can_zero;
+    uint32_t request_max; /* bytes of one read or write */
+    uint32_t block;       /* the server's smallest block; at least 1 */
     struct disk_helper *helper;
     struct disk_reader *buried; /* readers whose answers never came */
+    struct disk_writer *buried_writers;
 };
 
 /* A piece that was asked for. */
@@ -48,6 +54,24 @@ struct disk_slot {
     uint64_t off;
     size_t len;
     uint8_t *data;
+};
+
+struct disk_target {
+    struct disk *disk;
+    struct disk_target_info info;
+    char *new_in;          /* the directory in which it is new and not synced yet; NULL: none */
+    pthread_mutex_t edges; /* of blocks that are written in part: read, changed, written */
+};
+
+/* A request on its way: disk_slot.data is its own copy of the bytes. */
+struct disk_writer {
+    struct disk_target *target;
+    struct disk *disk;
+    struct nbd_handle *nbd; /* own, or the disk's; NULL: a descriptor */
+    uint8_t *data;
+    struct disk_slot slots[DISK_AHEAD];
+    unsigned head, tail; /* slots, running numbers */
+    struct disk_writer *next_buried;
 };
 
 struct disk_reader {
@@ -83,6 +107,7 @@ int nbd_error(struct err *e, enum err_class cls, const char *doing);
 /* nbd_map.c */
 MUST_CHECK int nbd_map(struct disk *d, uint64_t off, struct disk_extent *out, struct err *e);
 void disk_runs_done(struct disk_runs *r);
+void disk_runs_forget(struct disk_runs *r); /* they are asked for anew */
 
 /* nbd_read.c */
 MUST_CHECK int nbd_send(struct disk_reader *r, struct disk_slot *s, struct err *e);
@@ -99,7 +124,29 @@ MUST_CHECK int nbd_read_small(struct disk_reader *r, void *p, size_t len, uint64
 MUST_CHECK int format_of_file(const char *path, int fd, const char *said, char out[FORMAT_BYTES],
                               struct err *e);
 
-/* helper.c: a qemu-nbd in a box, at d->uri */
+/* … what a new file is to become. */
+MUST_CHECK int format_of_name(const char *path, const char *said, char out[FORMAT_BYTES],
+                              struct err *e);
+
+/* descriptor_write.c: 0, or -1 and errno */
+int descriptor_zero(struct disk *d, uint64_t off, uint64_t len);
+
+/* nbd_write.c */
+MUST_CHECK int nbd_write(struct disk_writer *w, uint64_t off, const uint8_t *p, size_t len,
+                         struct err *e);
+MUST_CHECK int nbd_zero_all(struct disk_writer *w, uint64_t off, uint64_t len, struct err *e);
+MUST_CHECK int nbd_drain(struct disk_writer *w, struct err *e);
+MUST_CHECK int nbd_flush_all(struct disk *d, struct err *e);
+/* As nbd_settle. */
+bool nbd_settle_writer(struct disk_writer *w);
+
+/* open.c: an empty disk; and what ends it. */
+struct disk *disk_new(const atomic_bool *cancel);
+
+/* image_make.c: an empty image of so many bytes in the empty file at `path`, by a boxed qemu-img */
+MUST_CHECK int image_make(const char *path, const char *format, uint64_t size, struct err *e);
+
+/* helper.c: a qemu-nbd in a box, at d->uri; one that writes if d->writable */
 MUST_CHECK int helper_start(struct disk *d, const struct disk_request *r, struct err *e);
 void helper_free(struct disk_helper *h); /* NULL is fine */
 /* What it said last, if it has ended; else NULL. */

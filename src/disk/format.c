@@ -76,6 +76,21 @@ static bool agree(const char *name, const char *head)
            (strcmp(name, "vpc") == 0 && strcmp(head, "raw") == 0);
 }
 
+static int unknown(const char *said, struct err *e)
+{
+    return err_set(e, ERR_USAGE,
+                   "the format '%s' is none of raw, qcow2, qcow, vmdk, vhdx, vdi, vhd", said);
+}
+
+int format_of_name(const char *path, const char *said, char out[FORMAT_BYTES], struct err *e)
+{
+    const char *format = said ? known(said) : by_name(path);
+    if (!format)
+        return unknown(said, e);
+    (void)snprintf(out, FORMAT_BYTES, "%s", format);
+    return 0;
+}
+
 int format_of_file(const char *path, int fd, const char *said, char out[FORMAT_BYTES],
                    struct err *e)
 {
@@ -85,8 +100,7 @@ int format_of_file(const char *path, int fd, const char *said, char out[FORMAT_B
         return err_sys(e, errno, "read its head");
     const char *name = by_name(path), *first = by_head(head, (size_t)n);
     if (said && !(name = known(said)))
-        return err_set(e, ERR_USAGE,
-                       "the format '%s' is none of raw, qcow2, qcow, vmdk, vhdx, vdi, vhd", said);
+        return unknown(said, e);
     if (!said && !agree(name, first))
         return err_set(e, ERR_USAGE, "its name says %s, its head %s: say which with --format", name,
                        first);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An image file of a foreign format: qemu-nbd reads it, in a box, and serves it on a
+ * An image file of a foreign format: qemu-nbd reads it (writes it, for a target), in a box, and serves it on a
  * socket in a directory of ours. Before it starts, qemu-img says (boxed, too) which other
  * files the image names; those that the operator did not allow are an error here, and out of
  * reach there.
  *
- *  H1 the box is shown the image, the extents that carry its name, and the allowed directories.
+ *  H1 the box is shown the image, the extents that carry its name, and the allowed directories; of
+ *     these only the image and its extents are ever to be written.
  */
 #include "disk/disk_internal.h"
 #include "disk/image_files.h"
@@ -79,8 +80,9 @@ static int start(struct disk *d, struct disk_helper *h, const struct image_files
 {
     char format[FORMAT_BYTES + sizeof "--format="], path[108];
     (void)snprintf(format, sizeof format, "--format=%s", d->format);
-    const char *const argv[] = {"qemu-nbd", "--read-only", "--persistent", "--shared=64",
-                                format,     "--",          files->image,   NULL};
+    const char *const argv[] = {
+        "qemu-nbd", d->writable ? "--discard=unmap" : "--read-only", "--persistent", "--shared=64",
+        format,     "--", files->image, NULL};
     CLEANUP(file_close) int fd = -1;
     if (make_socket(h, &fd, e))
         return -1;
@@ -107,5 +109,5 @@ int helper_start(struct disk *d, const struct disk_request *r, struct err *e)
     d->helper = mem_zalloc(sizeof *d->helper);
     if (!d->helper)
         return err_no_memory(e, "a helper");
-    return image_files_find(r, d->format, &files, e) || start(d, d->helper, &files, e) ? -1 : 0;
+    return image_files_find(r, d->format, d->writable, &files, e) || start(d, d->helper, &files, e) ? -1 : 0;
 }

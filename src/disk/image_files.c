@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define CHAIN_MAX     32
 #define INFO_MAX      ((size_t)4 << 20)
@@ -36,7 +37,7 @@ void image_files_done(struct image_files *f)
     *f = (struct image_files){0};
 }
 
-static int add(struct image_files *f, const char *path, struct err *e)
+static int add(struct image_files *f, const char *path, bool write, struct err *e)
 {
     if (f->count == IMAGE_FILES_MAX)
         return err_set(e, ERR_LIMIT, "it consists of more than %u files", IMAGE_FILES_MAX);
@@ -51,7 +52,7 @@ static int add(struct image_files *f, const char *path, struct err *e)
     char *copy = mem_strdup(path);
     if (!copy)
         return err_no_memory(e, "the files of an image");
-    f->files[f->count++] = (struct box_file){.path = copy};
+    f->files[f->count++] = (struct box_file){.path = copy, .write = write};
     return 0;
 }
 
@@ -63,6 +64,14 @@ static bool is_extent_of(const char *name, const char *stem, size_t stem_len)
     size_t len = strlen(name);
     return len > stem_len + strlen(".vmdk") && strncmp(name, stem, stem_len) == 0 &&
            name[stem_len] == '-' && strcmp(name + len - strlen(".vmdk"), ".vmdk") == 0;
+}
+
+/* What is written is a file of its own: a link under an extent's name leads to whatever its maker
+ * wanted to see overwritten. */
+static bool may_be_written(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1;
 }
 
 static int add_extents(struct image_files *f, struct err *e)
@@ -81,8 +90,9 @@ static int add_extents(struct image_files *f, struct err *e)
     for (struct dirent *d; rc == 0 && (d = readdir(dir)) != NULL;)
         if (is_extent_of(d->d_name, slash + 1, stem_len) &&
             (size_t)snprintf(path, sizeof path, "%.*s/%s", (int)dir_len, f->image, d->d_name) <
-                sizeof path)
-            rc = add(f, path, e);
+                sizeof path &&
+            (!f->write || may_be_written(path)))
+            rc = add(f, path, f->write, e);
     (void)closedir(dir);
     return rc;
 }
@@ -142,6 +152,8 @@ static int ask_qemu(const struct image_files *f, const char *image, const char *
                             .listen_fd = -1,
                             .memory_max = MEMORY_MAX};
     if (box_run(&o, INFO_MAX, INFO_LIMIT_MS, &text, e)) {
+        if (strstr(e->msg, " lock") && f->write)
+            return err_set(e, ERR_BUSY, "a running machine uses it: stop that first");
         if (strstr(e->msg, " lock"))
             return err_set(
                 e, ERR_BUSY,
@@ -172,6 +184,9 @@ static int check_link(const struct image_files *f, char next[PATH_MAX], char for
     const char *backing = json_string_value(json_object_get(info, "backing-filename"));
     const char *kind = json_string_value(json_object_get(info, "backing-filename-format"));
     int rc = external ? follow(f, here, external, data, e) : 0;
+    if (rc == 0 && external && f->write && strcmp(here, f->image) == 0)
+        rc = err_set(e, ERR_REFUSED, "it keeps its content in the file '%s': name that as the target",
+                     data);
     *next = '\0';
     if (rc == 0 && backing)
         rc = follow(f, here, backing, next, e);
@@ -200,22 +215,27 @@ static int check_chain(const struct image_files *f, const char *format, struct e
     return 0;
 }
 
-int image_files_find(const struct disk_request *r, const char *format, struct image_files *out,
-                     struct err *e)
+int image_files_find(const struct disk_request *r, const char *format, bool write,
+                     struct image_files *out, struct err *e)
 {
     char real[PATH_MAX];
+    out->write = write;
     if (!realpath(r->source, real))
         return err_sys(e, errno, "look for it");
     out->image = mem_strdup(real);
     if (!out->image)
         return err_no_memory(e, "the files of an image");
-    if (add(out, real, e) || (strcmp(format, "vmdk") == 0 && add_extents(out, e)))
+    if (add(out, real, write, e) || (strcmp(format, "vmdk") == 0 && add_extents(out, e)))
         return -1;
     for (size_t i = 0; i < r->backing_count; i++) {
         if (!realpath(r->backing[i], real))
             return err_sys(e, errno, "--backing '%s'", r->backing[i]);
-        if (add(out, real, e))
+        if (add(out, real, false, e))
             return -1;
     }
+    /* One that was cut off while it was written can only be opened for writing; it has no way to
+     * name a file (QEMU refuses those that have a parent). */
+    if (write && strcmp(format, "vhdx") == 0)
+        return 0;
     return check_chain(out, format, e);
 }

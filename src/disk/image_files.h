@@ -12,12 +12,14 @@ struct image_files {
     char *image;            /* absolute, without symbolic links */
     struct box_file *files; /* what a box is shown: the image, its extents, allowed directories */
     size_t count, cap;
+    bool write;
 };
 void image_files_done(struct image_files *f);
 
 /* ERR_REFUSED if the image names a file elsewhere, ERR_BUSY if a running machine uses it. Asks
- * qemu-img, in a box. */
-MUST_CHECK int image_files_find(const struct disk_request *r, const char *format,
+ * qemu-img, in a box. `write`: the image and its extents are to be written, and it must not keep its content in
+ * any other file. */
+MUST_CHECK int image_files_find(const struct disk_request *r, const char *format, bool write,
                                 struct image_files *out, struct err *e);
 
 #endif

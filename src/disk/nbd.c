@@ -85,6 +85,12 @@ int nbd_connect_disk(struct disk *d, bool with_map, struct nbd_handle **out, str
     return 0;
 }
 
+static uint32_t smallest_block(struct nbd_handle *h)
+{
+    int64_t least = nbd_get_block_size(h, LIBNBD_SIZE_MINIMUM);
+    return least < 1 || least > DISK_WRITE_BYTES ? 1 : (uint32_t)least;
+}
+
 static uint32_t largest_request(struct nbd_handle *h)
 {
     int64_t most = nbd_get_block_size(h, LIBNBD_SIZE_MAXIMUM);
@@ -112,5 +118,9 @@ int nbd_open(struct disk *d, const char *bitmap, struct err *e)
     d->has_allocation = nbd_can_meta_context(d->nbd, LIBNBD_CONTEXT_BASE_ALLOCATION) == 1;
     d->many = nbd_can_multi_conn(d->nbd) == 1;
     d->request_max = largest_request(d->nbd);
+    d->block = smallest_block(d->nbd);
+    d->can_zero = nbd_can_zero(d->nbd) == 1;
+    if (d->writable && nbd_is_read_only(d->nbd) == 1)
+        return err_set(e, ERR_READ_ONLY, "the server gives it for reading only");
     return 0;
 }

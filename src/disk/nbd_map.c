@@ -28,6 +28,12 @@ void disk_runs_done(struct disk_runs *r)
     *r = (struct disk_runs){0};
 }
 
+void disk_runs_forget(struct disk_runs *r)
+{
+    r->from = r->end = 0;
+    r->count = r->next = 0;
+}
+
 static bool begin_runs(struct disk_runs *r, uint64_t from)
 {
     if (!r->runs)

@@ -61,14 +61,22 @@ static int open_uri(struct disk *d, const struct disk_request *r, struct err *e)
     return d->uri ? nbd_open(d, r->bitmap, e) : err_no_memory(e, "a URI");
 }
 
-int disk_open(const struct disk_request *r, struct disk **out, struct err *e)
+struct disk *disk_new(const atomic_bool *cancel)
 {
     struct disk *d = mem_zalloc(sizeof *d);
     if (!d)
-        return err_no_memory(e, "a disk");
+        return NULL;
     d->fd = -1;
-    d->cancel = r->cancel;
+    d->cancel = cancel;
     d->info.format = d->format;
+    return d;
+}
+
+int disk_open(const struct disk_request *r, struct disk **out, struct err *e)
+{
+    struct disk *d = disk_new(r->cancel);
+    if (!d)
+        return err_no_memory(e, "a disk");
     int rc = disk_is_uri(r->source) ? open_uri(d, r, e) : open_path(d, r, e);
     if (rc == 0 && d->info.size > DISK_SIZE_MAX)
         rc = err_set(e, ERR_LIMIT, "a size of %llu bytes: no disk has that",
@@ -92,6 +100,12 @@ void disk_close(struct disk *d)
         mem_free(r->data);
         mem_free(r);
         r = next;
+    }
+    for (struct disk_writer *w = d->buried_writers; w;) {
+        struct disk_writer *next = w->next_buried;
+        mem_free(w->data);
+        mem_free(w);
+        w = next;
     }
     helper_free(d->helper);
     disk_runs_done(&d->allocation);

@@ -327,6 +327,51 @@ MUST_CHECK int work_restore(struct access *a, const struct snapshot *s,
                             const struct restore_options *o, struct restore_result *out,
                             struct err *e);
 
+/* ---- restore of disks --------------------------------------------------------------------- */
+
+struct restore_disk_options {
+    const char *path;   /* of a file in the snapshot: "disks/vda" */
+    const char *target; /* disk.h: a path or a URI of NBD */
+    const char *format; /* NULL: by the target's name */
+    /* REFUSE, REPLACE or KEEP a file that is there. A run that was cut off goes on whatever this says. */
+    enum disk_existing existing;
+    bool delta; /* read what is there, and write only what differs; goes with KEEP */
+    const char *const *backing; /* disk_target_request */
+    size_t backing_count;
+    bool dry_run; /* the target is read at most */
+    bool verify;  /* check the name of every chunk, then read all back */
+    unsigned threads;
+    uint64_t stretch; /* bytes after which all is made durable, and noted; 0: 1 GiB */
+    const struct work_dirs *dirs; /* for the note; may be NULL */
+    work_problem *problem;        /* a range that the vault cannot give: "bytes 4096 to 8192" */
+    /* Something that the user should know. */
+    void (*told)(void *arg, const char *target, const char *what);
+    void *arg;
+    struct progress *progress;
+};
+struct restore_disk_result {
+    uint64_t size;        /* of the disk */
+    uint64_t target_size; /* at least that; 0 in a dry run */
+    char format[32];      /* of the target */
+    /* Of this run; with `resumed_at` and `damaged` they add up to the size. */
+    uint64_t written, left, zeros; /* bytes written; the same already; empty */
+    uint64_t damaged;  /* bytes that the vault cannot give, also of an earlier run: zeros, or what was there with delta */
+    uint64_t verified; /* bytes read back */
+    bool resumed;
+    uint64_t resumed_at; /* where it went on */
+    int64_t duration_ns;
+};
+/* Writes one disk. 0 even if the vault could not give all: see result->damaged. What fails later than opening the
+ * target says how much is safe; the same call goes on there. ERR_NOT_FOUND, ERR_BUSY (a restore to there is under way),
+ * ERR_DAMAGED (what was read back differs), and what disk_target_open and disk_write say. */
+MUST_CHECK int work_restore_disk(struct access *a, const struct snapshot *s,
+                                 const struct restore_disk_options *o,
+                                 struct restore_disk_result *out, struct err *e);
+/* The disks of a snapshot, by name, in order. ERR_NOT_FOUND if it is not one of disks. */
+typedef int work_disk_each(void *arg, const char *name, uint64_t size, struct err *e);
+MUST_CHECK int work_each_disk(struct access *a, const struct snapshot *s, work_disk_each *each,
+                              void *arg, struct err *e);
+
 /* ---- check -------------------------------------------------------------------------------- */
 
 struct check_options {
