@@ -61,6 +61,8 @@ struct disk_target {
     struct disk_target_info info;
     char *new_in;          /* the directory in which it is new and not synced yet; NULL: none */
     pthread_mutex_t edges; /* of blocks that are written in part: read, changed, written */
+    bool one_at_a_time;    /* one request, of all writers */
+    pthread_mutex_t turn;  /* of that one */
 };
 
 /* A request on its way: disk_slot.data is its own copy of the bytes. */

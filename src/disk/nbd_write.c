@@ -46,9 +46,19 @@ static int await(struct disk_writer *w, struct disk_slot *s, struct err *e)
     return why ? refused(s, why, e) : 0;
 }
 
+int nbd_drain(struct disk_writer *w, struct err *e)
+{
+    for (; w->tail != w->head; w->tail++)
+        if (await(w, &w->slots[w->tail % DISK_AHEAD], e))
+            return -1;
+    return 0;
+}
+
 /* A slot that nothing is under way in. */
 static int next_slot(struct disk_writer *w, struct disk_slot **out, struct err *e)
 {
+    if (w->target->one_at_a_time && nbd_drain(w, e))
+        return -1;
     if (w->head - w->tail == DISK_AHEAD) {
         if (await(w, &w->slots[w->tail % DISK_AHEAD], e))
             return -1;
@@ -96,14 +106,6 @@ static int write_blocks(struct disk_writer *w, uint64_t off, const uint8_t *p, s
         p += n;
         len -= n;
     }
-    return 0;
-}
-
-int nbd_drain(struct disk_writer *w, struct err *e)
-{
-    for (; w->tail != w->head; w->tail++)
-        if (await(w, &w->slots[w->tail % DISK_AHEAD], e))
-            return -1;
     return 0;
 }
 

@@ -14,9 +14,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,6 +54,9 @@ static int open_device(struct disk_target *t, const struct disk_target_request *
         return err_set(e, ERR_BUSY, "it is in use (mounted, or part of a volume or an array)");
     if (d->fd < 0)
         return err_sys(e, errno, "open");
+    int read_only = 0;
+    if (ioctl(d->fd, BLKROGET, &read_only) == 0 && read_only)
+        return err_set(e, ERR_READ_ONLY, "the device is for reading only");
     return descriptor_begin(d, e) ? -1 : check_size(t, r, e);
 }
 
@@ -134,6 +139,9 @@ static int open_image(struct disk_target *t, const struct disk_target_request *r
     struct disk_request image = {
         .source = r->target, .backing = r->backing, .backing_count = r->backing_count};
     file_close(&d->fd); /* with our locks: QEMU takes its own */
+    /* QEMU writes the head of a VDI for each new block, whichever of several comes last: cut off then, the
+     * image would give one place to two blocks. */
+    t->one_at_a_time = strcmp(d->format, "vdi") == 0;
     if (t->info.fresh && image_make(r->target, d->format, r->size, e))
         return -1;
     if (helper_start(d, &image, e))
@@ -197,6 +205,7 @@ int disk_target_open(const struct disk_target_request *r, struct disk_target **o
     if (!t)
         return err_no_memory(e, "a target");
     (void)pthread_mutex_init(&t->edges, NULL);
+    (void)pthread_mutex_init(&t->turn, NULL);
     t->disk = disk_new(r->cancel);
     if (!t->disk) {
         disk_target_close(t);
@@ -223,6 +232,7 @@ void disk_target_close(struct disk_target *t)
         return;
     disk_close(t->disk);
     (void)pthread_mutex_destroy(&t->edges);
+    (void)pthread_mutex_destroy(&t->turn);
     mem_free(t->new_in);
     mem_free(t);
 }

@@ -60,17 +60,35 @@ static int failed(const struct disk_writer *w, uint64_t off, struct err *e)
     return err_sys(e, why, "at byte %llu: write", (unsigned long long)off);
 }
 
+/* Bytes, or (p is NULL) zeros. */
+static int to_server(struct disk_writer *w, uint64_t off, const uint8_t *p, uint64_t len,
+                     struct err *e)
+{
+    return p ? nbd_write(w, off, p, (size_t)len, e) : nbd_zero_all(w, off, len, e);
+}
+
+static int to_server_alone(struct disk_writer *w, uint64_t off, const uint8_t *p, uint64_t len,
+                           struct err *e)
+{
+    (void)pthread_mutex_lock(&w->target->turn);
+    int rc = to_server(w, off, p, len, e) || nbd_drain(w, e) ? -1 : 0;
+    (void)pthread_mutex_unlock(&w->target->turn);
+    return rc;
+}
+
 int disk_write(struct disk_writer *w, uint64_t off, const void *p, size_t len, struct err *e)
 {
     if (w->nbd)
-        return nbd_write(w, off, p, len, e);
+        return w->target->one_at_a_time ? to_server_alone(w, off, p, len, e)
+                                        : to_server(w, off, p, len, e);
     return file_pwrite(w->disk->fd, p, len, (off_t)off) ? failed(w, off, e) : 0;
 }
 
 int disk_zero(struct disk_writer *w, uint64_t off, uint64_t len, struct err *e)
 {
     if (w->nbd)
-        return nbd_zero_all(w, off, len, e);
+        return w->target->one_at_a_time ? to_server_alone(w, off, NULL, len, e)
+                                        : to_server(w, off, NULL, len, e);
     return descriptor_zero(w->disk, off, len) ? failed(w, off, e) : 0;
 }
 

@@ -47,6 +47,12 @@ refused() { # STATUS PATTERN WORD…: one clear line
     expect_grep "$pattern" "$T/err"
 }
 # The export at $T/s, as a file.
+# poke COMMAND…: of qemu-io, on the export.
+poke() {
+    for one in "$@"; do
+        qemu-io -f raw -c "$one" "$URI" >"$T/io" 2>&1 || fail "qemu-io $one"
+    done
+}
 fetch_export() { nbdcopy "$URI" "$1" || fail nbdcopy; }
 
 make_vault
@@ -154,12 +160,12 @@ rm -f "$T/d.img"
 
 step 'NBD: memory that was full of something else'
 serve memory 192M
-nbdsh -u "$URI" -c 'for i in range(0, 192): h.pwrite(b"j" * 1048576, i << 20)'
+poke 'write -P 106 0 192M'
 restore latest --to "$URI" --verify
 fetch_export "$T/n.img"
 same "$DISK" "$T/n.img"
 expect_equal "$(field summary format)" nbd
-nbdsh -u "$URI" -c 'h.pwrite(b"j" * 4096, 8192); h.pwrite(b"k" * 512, 191 << 20)'
+poke 'write -P 106 8192 4096' 'write -P 107 191M 512'
 restore latest --to "$URI" --delta
 [ "$(field summary disk_bytes_written)" -le $((2 << 20)) ] || fail 'too much was written'
 fetch_export "$T/n.img"
@@ -230,7 +236,7 @@ if [ "$IS_ROOT" = yes ] && loop=$(losetup -f --show "$T/l.img" 2>/dev/null); the
     truncate -s 100M "$T/l.img"
     loop=$(losetup -f --show -r "$T/l.img") || fail losetup
     LOOPS=$loop
-    refused 1 "$loop" "$SNAP" --to "$loop"
+    refused 1 'for reading only' "$SNAP" --to "$loop"
     losetup -d "$loop"
     loop=$(losetup -f --show "$T/l.img") || fail losetup
     LOOPS=$loop
@@ -277,3 +283,237 @@ refused 1 'no disks' latest --to "$T/x.img"
 restore "latest:$T/plain/a" --to "$T/x.img"
 expect_equal "$(cat "$T/x.img")" hi
 rm -f "$T/x.img"
+
+# ---- cuts ----
+# A server that does something when a certain place is written: $T/hook at the first write at or behind $T/at.
+cat >"$T/pwrite" <<'E2'
+if [ -e "$T/at" ] && [ "$4" -ge "$(cat "$T/at")" ]; then rm -f "$T/at"; . "$T/hook"; fi
+dd of="$T/server.img" bs=1M oflag=seek_bytes seek="$4" conv=notrunc iflag=fullblock status=none
+E2
+# hooked HOOK OFFSET: arms it
+hooked() {
+    echo "$1" >"$T/hook"
+    echo "$2" >"$T/at"
+}
+serve_hooked() {
+    T=$T serve --pidfile "$T/server.pid" eval get_size="echo $SIZE" can_write='exit 0' can_flush='exit 0' flush='exit 0' can_zero='exit 0' \
+        pread="dd if='$T/server.img' bs=1M iflag=skip_bytes,count_bytes,fullblock skip=\$4 count=\$3 status=none" \
+        zero="fallocate -p -o \$4 -l \$3 '$T/server.img'" pwrite=". '$T/pwrite'"
+}
+export T
+# The program, whose number is in $T/abri.pid.
+numbered() { sh -c 'echo $$ >"$T/abri.pid"; exec "$@"' sh "$ABRI" "$@"; }
+fresh_server() {
+    cleanup_servers
+    head -c $SIZE /dev/zero | tr '\0' j >"$T/server.img"
+    serve_hooked
+}
+
+step 'kill -9 in several places: each time it goes on where it was'
+fresh_server
+before=-1
+for at in 10 40 70 110 150; do
+    # shellcheck disable=SC2016 # for the hook
+    hooked 'kill -9 $(cat "$T/abri.pid")' $((at << 20))
+    numbered --json restore "$SNAP" --to "$URI" --sync-every 8M >"$T/out" 2>"$T/err"
+    expect_equal "$?" 137
+    [ -e "$T/at" ] && fail 'nobody was killed'
+done
+expect_status 0 "$ABRI" --json restore "$SNAP" --to "$URI" --sync-every 8M
+expect_equal "$(field summary resumed)" true
+[ "$(field summary resumed_at)" -ge $((100 << 20)) ] || fail 'it did not go on far enough'
+expect_equal $(($(field summary resumed_at) + $(field summary disk_bytes_written) + $(field summary disk_bytes_zero))) $SIZE
+expect_no_grep notice "$T/err"
+same "$DISK" "$T/server.img"
+step '… and when it is over it is over'
+restore "$SNAP" --to "$URI"
+expect_equal "$(field summary resumed)" false
+
+step 'another thing is at the same address: all is written again'
+fresh_server
+# shellcheck disable=SC2016 # for the hook
+hooked 'kill -9 $(cat "$T/abri.pid")' $((150 << 20))
+numbered --json restore "$SNAP" --to "$URI" --sync-every 8M >"$T/out" 2>"$T/err"
+[ -e "$T/at" ] && fail 'nobody was killed'
+fresh_server
+restore "$SNAP" --to "$URI" --sync-every 8M
+expect_grep 'does not hold what an interrupted restore wrote' "$T/err"
+expect_equal "$(field summary resumed)" false
+same "$DISK" "$T/server.img"
+
+step 'a server that goes away'
+fresh_server
+# shellcheck disable=SC2016 # for the hook
+hooked 'kill -9 $(cat "$T/server.pid")' $((120 << 20))
+refused 14 'are safe, the same command goes on there' "$SNAP" --to "$URI" --sync-every 8M
+cleanup_servers
+serve_hooked
+restore "$SNAP" --to "$URI" --sync-every 8M --verify
+expect_equal "$(field summary resumed)" true
+same "$DISK" "$T/server.img"
+
+step '^C'
+fresh_server
+# shellcheck disable=SC2016 # for the hook
+hooked 'kill -INT $(cat "$T/abri.pid")' $((120 << 20))
+numbered restore "$SNAP" --to "$URI" --sync-every 8M >"$T/out" 2>"$T/err"
+expect_equal "$?" 130
+expect_one_error
+restore "$SNAP" --to "$URI" --sync-every 8M
+expect_equal "$(field summary resumed)" true
+same "$DISK" "$T/server.img"
+
+step 'a write that is refused'
+fresh_server
+hooked 'cat >/dev/null; echo EIO >&2; exit 1' $((120 << 20))
+refused 1 'at byte [0-9]*: write: Input/output error' "$SNAP" --to "$URI" --sync-every 8M
+restore "$SNAP" --to "$URI" --sync-every 8M
+same "$DISK" "$T/server.img"
+cleanup_servers
+rm -f "$T/server.img"
+
+step 'no space: a file, an image; the same command goes on'
+if [ "$IS_ROOT" = yes ] && mkdir -p "$T/small" && mount -t tmpfs -o size=40m none "$T/small" 2>/dev/null; then
+    MOUNTS="$T/small"
+    for kind in img qcow2 vhdx; do
+        mount -o remount,size=40m "$T/small"
+        refused 1 'safe.*No space left' "$SNAP" --to "$T/small/r.$kind" --sync-every 8M
+        mount -o remount,size=400m "$T/small"
+        restore "$SNAP" --to "$T/small/r.$kind" --sync-every 8M --verify
+        expect_equal "$(field summary resumed)" true $kind
+        [ "$(field summary resumed_at)" -gt 0 ] || fail "$kind began again"
+        if [ $kind = img ]; then same "$DISK" "$T/small/r.img"; else same_image "$T/small/r.$kind" $kind; fi
+        rm -f "$T/small/r.$kind"
+    done
+    umount "$T/small"
+    MOUNTS=
+fi
+
+step 'kill -9 while an image is written'
+for kind in img qcow2 vhdx vmdk vdi; do
+    rm -rf "$T/k.$kind" "$ABRI_CACHE_DIR"/*/restores "$ABRI_CACHE_DIR"/restores
+    numbered restore "$SNAP" --to "$T/k.$kind" --sync-every 1M --threads 1 >"$T/out" 2>"$T/err" &
+    until find "$ABRI_CACHE_DIR" -path '*/restores/*' -size +0 2>/dev/null | grep -q .; do kill -0 $! 2>/dev/null || break; done
+    kill -9 "$(cat "$T/abri.pid")" 2>/dev/null
+    wait $!
+    if [ $? = 137 ]; then
+        restore "$SNAP" --to "$T/k.$kind" --verify
+        expect_equal "$(field summary resumed)" true $kind
+    fi
+    if [ $kind = img ]; then same "$DISK" "$T/k.img"; else same_image "$T/k.$kind" $kind; fi
+    rm -f "$T/k.$kind"
+done
+
+# ---- others who hold it ----
+step 'an image that a running machine uses'
+for kind in raw qcow2; do
+    qemu-img create -q -f $kind "$T/busy.$kind" 192M
+    rm -f "$T/s"
+    qemu-nbd -t -f $kind -k "$T/s" "$T/busy.$kind" &
+    SERVERS=$!
+    listening "$T/s" $!
+    refused 11 'a running machine uses it' "$SNAP" --to "$T/busy.$kind" --delta
+    refused 11 'a running machine uses it\|holds it' "$SNAP" --to "$T/busy.$kind" --overwrite always
+    cleanup_servers
+    rm -f "$T/busy.$kind"
+done
+
+step 'images that name what is not theirs'
+echo secret >"$T/secret"
+truncate -s $SIZE "$T/secret"
+sum=$(sha256sum <"$T/secret")
+untouched() { expect_equal "$(sha256sum <"$T/secret")" "$sum" 'another file was written'; }
+qemu-img create -q -f qcow2 -b "$T/secret" -F raw "$T/evil.qcow2" $SIZE
+refused 13 'it names the file .*secret.*--backing' "$SNAP" --to "$T/evil.qcow2" --delta
+untouched
+mkdir "$T/base"
+cp "$DISK" "$T/base/base.img"
+base_sum=$(sha256sum <"$T/base/base.img")
+qemu-img create -q -f qcow2 -b "$T/base/base.img" -F raw "$T/child.qcow2"
+qemu-io -f qcow2 -c 'write -P 5 3M 2M' "$T/child.qcow2" >"$T/io"
+restore "$SNAP" --to "$T/child.qcow2" --delta --backing "$T/base"
+[ "$(field summary disk_bytes_written)" -le $((4 << 20)) ] || fail 'too much was written'
+same_image "$T/child.qcow2" qcow2
+expect_equal "$(sha256sum <"$T/base/base.img")" "$base_sum" 'the base was written'
+rm -f "$T/evil.qcow2" "$T/child.qcow2"
+qemu-img create -q -f qcow2 -o data_file="$T/base/data.raw" "$T/evil.qcow2" $SIZE
+refused 13 'data.raw' "$SNAP" --to "$T/evil.qcow2" --delta
+refused 13 'keeps its content in the file' "$SNAP" --to "$T/evil.qcow2" --delta --backing "$T/base"
+restore "$SNAP" --to "$T/evil.qcow2" --overwrite always
+same_image "$T/evil.qcow2" qcow2
+printf '# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\ncreateType="monolithicFlat"\nRW %d FLAT "evil-flat.vmdk" 0\nddb.adapterType = "ide"\n' $((SIZE / 512)) >"$T/evil.vmdk"
+ln -s "$T/secret" "$T/evil-flat.vmdk"
+expect_status 1 "$ABRI" restore "$SNAP" --to "$T/evil.vmdk" --delta
+expect_one_error
+rm "$T/evil-flat.vmdk"
+ln "$T/secret" "$T/evil-flat.vmdk"
+expect_status 1 "$ABRI" restore "$SNAP" --to "$T/evil.vmdk" --delta
+untouched
+rm "$T/evil-flat.vmdk"
+head -c $SIZE /dev/urandom >"$T/evil-flat.vmdk"
+restore "$SNAP" --to "$T/evil.vmdk" --delta
+same "$DISK" "$T/evil-flat.vmdk"
+cp "$DISK" "$T/guest.img"
+qemu-img create -q -f qcow2 -b "$T/secret" -F raw "$T/evil.qcow2" $SIZE
+dd if="$T/evil.qcow2" of="$T/guest.img" conv=notrunc status=none
+refused 2 'its name says raw, its head qcow2' "$SNAP" --to "$T/guest.img" --delta
+restore "$SNAP" --to "$T/guest.img" --delta --format raw
+same "$DISK" "$T/guest.img"
+qemu-img convert -O vmdk -o subformat=streamOptimized "$DISK" "$T/so.vmdk"
+expect_status 1 "$ABRI" restore "$SNAP" --to "$T/so.vmdk" --delta
+expect_one_error
+rm -f "$T"/evil* "$T/guest.img" "$T/so.vmdk" "$T/secret"
+
+# ---- damage ----
+step 'a damaged vault: the rest is written, the ranges are named, and it is a failure'
+cp -a "$T/vault" "$T/sound"
+/usr/bin/python3 - "$T/vault/packs" <<'E2'
+import os, random, sys
+r = random.Random(7)
+print("seed 7")
+packs = sorted(((os.path.getsize(p), p) for d, _, n in os.walk(sys.argv[1]) for p in (os.path.join(d, x) for x in n)))
+size, path = packs[-1]
+os.chmod(path, 0o600)
+with open(path, "r+b") as f:
+    for i in range(3):
+        f.seek(size // 5 * (i + 1))
+        f.write(r.randbytes(40))
+E2
+expect_status 1 "$ABRI" --json restore "$SNAP" --to "$T/bad.img"
+expect_grep 'bytes [0-9]* to [0-9]*' "$T/err"
+expect_grep 'are damaged in the vault' "$T/err"
+damaged=$(field summary disk_bytes_damaged)
+[ "$damaged" -gt 0 ] && [ "$damaged" -lt $((6 << 20)) ] || fail "$damaged bytes damaged"
+/usr/bin/python3 - "$DISK" "$T/bad.img" "$T/err" <<'E2' || fail 'not only the named ranges differ'
+import re, sys
+a, b = open(sys.argv[1], "rb").read(), bytearray(open(sys.argv[2], "rb").read())
+ranges = [(int(x), int(y)) for x, y in re.findall(r"bytes (\d+) to (\d+)", open(sys.argv[3]).read())]
+assert ranges
+for x, y in ranges:
+    assert not any(b[x:y]), "not zeros"
+    b[x:y] = a[x:y]
+assert a == b
+E2
+refused 1 'it exists' "$SNAP" --to "$T/bad.img"
+expect_status 3 "$ABRI" restore "$SNAP" --to "$T/bad.img" --overwrite always --allow-damage --verify
+head -c $SIZE /dev/urandom >"$T/bad2.img"
+expect_status 1 "$ABRI" restore "$SNAP" --to "$T/bad2.img" --delta
+cp "$DISK" "$T/bad2.img"
+expect_status 0 "$ABRI" restore "$SNAP" --to "$T/bad2.img" --delta
+same "$DISK" "$T/bad2.img"
+serve memory 192M
+poke 'write -P 106 0 192M'
+expect_status 3 "$ABRI" restore "$SNAP" --to "$URI" --allow-damage
+fetch_export "$T/bad2.img"
+same "$T/bad.img" "$T/bad2.img"
+cleanup_servers
+rm -rf "$T/vault"
+mv "$T/sound" "$T/vault"
+restore "$SNAP" --to "$T/bad.img" --delta
+expect_equal "$(field summary disk_bytes_written)" "$damaged"
+same "$DISK" "$T/bad.img"
+
+step 'nothing stays behind'
+rm -f "$T/bad.img" "$T/bad2.img"
+expect_equal "$(find "$T" -maxdepth 1 -name 'abri-??????' | wc -l)" 0 'directories of sockets'
+expect_equal "$(find "$ABRI_CACHE_DIR" -path '*/restores/*' | wc -l)" 0 'notes'
