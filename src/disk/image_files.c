@@ -183,10 +183,14 @@ static int check_link(const struct image_files *f, char next[PATH_MAX], char for
     const char *external = json_string_value(json_object_get(special, "data-file"));
     const char *backing = json_string_value(json_object_get(info, "backing-filename"));
     const char *kind = json_string_value(json_object_get(info, "backing-filename-format"));
+    const char *type = json_string_value(json_object_get(special, "create-type"));
     int rc = external ? follow(f, here, external, data, e) : 0;
     if (rc == 0 && external && f->write && strcmp(here, f->image) == 0)
         rc = err_set(e, ERR_REFUSED, "it keeps its content in the file '%s': name that as the target",
                      data);
+    if (rc == 0 && f->write && type && strcmp(type, "streamOptimized") == 0)
+        rc = err_set(e, ERR_READ_ONLY,
+                     "it is a streamOptimized VMDK, which cannot be changed: write a new image");
     *next = '\0';
     if (rc == 0 && backing)
         rc = follow(f, here, backing, next, e);

@@ -403,6 +403,7 @@ for kind in img qcow2 vhdx vmdk vdi; do
     if [ $kind = img ]; then same "$DISK" "$T/k.img"; else same_image "$T/k.$kind" $kind; fi
     rm -f "$T/k.$kind"
 done
+rm -rf "$T"/abri-?????? # sockets of those that were killed
 
 # ---- others who hold it ----
 step 'an image that a running machine uses'
@@ -451,6 +452,7 @@ expect_status 1 "$ABRI" restore "$SNAP" --to "$T/evil.vmdk" --delta
 untouched
 rm "$T/evil-flat.vmdk"
 head -c $SIZE /dev/urandom >"$T/evil-flat.vmdk"
+cp "$T/evil-flat.vmdk" "$T/evil-flat.vmdk.other"
 restore "$SNAP" --to "$T/evil.vmdk" --delta
 same "$DISK" "$T/evil-flat.vmdk"
 cp "$DISK" "$T/guest.img"
@@ -459,9 +461,8 @@ dd if="$T/evil.qcow2" of="$T/guest.img" conv=notrunc status=none
 refused 2 'its name says raw, its head qcow2' "$SNAP" --to "$T/guest.img" --delta
 restore "$SNAP" --to "$T/guest.img" --delta --format raw
 same "$DISK" "$T/guest.img"
-qemu-img convert -O vmdk -o subformat=streamOptimized "$DISK" "$T/so.vmdk"
-expect_status 1 "$ABRI" restore "$SNAP" --to "$T/so.vmdk" --delta
-expect_one_error
+qemu-img convert -f raw -O vmdk -o subformat=streamOptimized "$T/evil-flat.vmdk.other" "$T/so.vmdk"
+refused 1 'cannot be changed' "$SNAP" --to "$T/so.vmdk" --delta
 rm -f "$T"/evil* "$T/guest.img" "$T/so.vmdk" "$T/secret"
 
 # ---- damage ----
@@ -512,6 +513,23 @@ mv "$T/sound" "$T/vault"
 restore "$SNAP" --to "$T/bad.img" --delta
 expect_equal "$(field summary disk_bytes_written)" "$damaged"
 same "$DISK" "$T/bad.img"
+
+step 'a vault on a server'
+if [ -x "$(dirname "$ABRI")/abrid" ]; then
+    . "$(dirname "$0")/server.sh"
+    trap '[ -z "$SERVER_PID" ] || kill -9 "$SERVER_PID" 2>/dev/null; cleanup_all' EXIT
+    server_with_tenant
+    enrol_machine web '"restore":true'
+    expect_status 0 as web --json backup --disk "vda=$DISK"
+    expect_status 0 as web --json restore latest --to "$T/far.qcow2" --verify
+    same_image "$T/far.qcow2" qcow2
+    qemu-io -f qcow2 -c 'write -P 1 3M 64k' "$T/far.qcow2" >"$T/io"
+    expect_status 0 as web --json restore latest --to "$T/far.qcow2" --delta
+    [ "$(field summary disk_bytes_written)" -le $((1 << 20)) ] || fail 'too much was fetched'
+    same_image "$T/far.qcow2" qcow2
+    rm -f "$T/far.qcow2"
+    server_stop
+fi
 
 step 'nothing stays behind'
 rm -f "$T/bad.img" "$T/bad2.img"
