@@ -77,6 +77,8 @@ struct disk_restore {
     struct disk_damage damage;     /* under base.lock while workers run */
     struct restore_note note;
     struct disk_note noted;
+    uint64_t map_from, map_end;    /* what the target said last: a stretch of one kind … */
+    bool map_zero;                 /* … that is empty. Asking for each chunk would cost its length each time */
     uint64_t since;                /* bytes planned since the last flush */
     bool fresh;                    /* what is not written reads as zeros */
 };

@@ -71,18 +71,23 @@ static int map_target(struct disk_restore *d, uint64_t off, uint64_t end, uint64
                       bool *zero_out, struct err *e)
 {
     struct disk_extent x = {.end = end};
-    if (off < d->disk_size && disk_map(d->disk, off, &x, e))
-        return disk_restore_wrap(d, e);
-    *end_out = x.end < end ? x.end : end;
-    *zero_out = x.zero;
+    if (off < d->map_from || off >= d->map_end) {
+        if (off < d->disk_size && disk_map(d->disk, off, &x, e))
+            return disk_restore_wrap(d, e);
+        d->map_from = off;
+        d->map_end = x.end;
+        d->map_zero = x.zero;
+    }
+    *end_out = d->map_end < end ? d->map_end : end;
+    *zero_out = d->map_zero;
     return 0;
 }
 
 static int look_at_hole(struct disk_restore *d, uint64_t off, uint64_t len, look_take *take,
                         struct err *e)
 {
-    for (uint64_t end = off + len, next; off < end; off = next) {
-        bool zero;
+    for (uint64_t end = off + len, next = end; off < end; off = next) {
+        bool zero = false;
         if (map_target(d, off, end, &next, &zero, e))
             return -1;
         if (zero) {
@@ -102,8 +107,8 @@ static int look_at_hole(struct disk_restore *d, uint64_t off, uint64_t len, look
 
 static int delta_item(struct disk_restore *d, const struct item *it, uint64_t off, struct err *e)
 {
-    uint64_t next;
-    bool zero;
+    uint64_t next = off;
+    bool zero = false;
     if (off + it->len > d->disk_size) /* of a dry run: there is no such place yet */
         return it->kind == ITEM_HOLE ? put_zeros(d, off, it->len, e) : put_data(d, it, off, e);
     if (it->kind == ITEM_HOLE)
@@ -229,6 +234,7 @@ static int verify_item(struct disk_restore *d, const struct item *it, uint64_t o
 
 int disk_restore_verify(struct disk_restore *d, struct err *e)
 {
+    d->map_end = 0; /* it is not as it was before we wrote */
     return go_over(d, 0, UINT64_MAX, verify_item, e) ||
                    disk_looks_finish(d->looks, take_verified, e)
                ? -1
