@@ -261,8 +261,8 @@ static int run(struct cli *c, const void *args, const struct words *w, struct er
 
 const struct command cmd_restore = {
     .name = "restore",
-    .summary = "write a snapshot, or a part of it, to a directory; or its disks to anything",
-    .operands = "SNAP[:PATH] --target DIR | SNAP[:DISK] --to TARGET",
+    .summary = "write a snapshot, or a part of it, to a directory; or a disk",
+    .operands = "SNAP[:PATH] --target DIR|--to TARGET",
     .description =
         "Writes a snapshot below DIR, each thing under its whole path; with :PATH, what that directory "
         "holds comes directly into DIR. Nothing outside DIR is touched, whatever links lie there, and "
