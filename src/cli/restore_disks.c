@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* restore --to: which disks are meant and where each goes; then one after the other, and what came of it. */
+/* restore --to: which disks are meant and where each goes; then one after the other, and what came
+ * of it. */
 #include "cli/restore_disks.h"
 
 #include "cli/amount.h"
 #include "cli/json_out.h"
+
+#include "work/find_disks.h"
 
 #include "base/file.h"
 #include "base/mem.h"
@@ -13,81 +16,43 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define DISKS_DIR "disks/"
-
 struct meant {
-    struct string_list paths; /* in the snapshot */
-    char *snap, *disk;        /* of the word; disk is "" if there was none */
+    struct disk_list disks;
+    char *snap, *disk; /* of the word; disk is "" if there was none */
     bool into_dir;
 };
 
 static void meant_done(struct meant *m)
 {
-    string_list_done(&m->paths);
+    disk_list_done(&m->disks);
     mem_free(m->snap);
     mem_free(m->disk);
 }
 
 /* ---- which ------------------------------------------------------------------------ */
 
-static int add_path(struct meant *m, const char *dir, const char *name, struct err *e)
-{
-    size_t len = strlen(dir) + strlen(name);
-    CLEANUP_FREE char *path = mem_alloc(len + 1);
-    if (!path)
-        return err_no_memory(e, "a path");
-    (void)snprintf(path, len + 1, "%s%s", dir, name);
-    return string_list_add(&m->paths, path, len, e);
-}
-
-static int take_disk(void *arg, const char *name, uint64_t size, struct err *e)
-{
-    (void)size;
-    return add_path(arg, DISKS_DIR, name, e);
-}
-
-/* A name below disks/, or else the path of any file. */
-static int take_named(struct meant *m, struct access *a, const struct snapshot *s, struct err *e)
-{
-    CLEANUP(string_list_done) struct string_list all = {0};
-    struct meant disks = {0};
-    struct err none = ERR_INIT;
-    int rc = work_each_disk(a, s, take_disk, &disks, &none);
-    all = disks.paths;
-    if (rc && none.cls != ERR_NOT_FOUND)
-        return err_give(e, &none);
-    for (size_t i = 0; i < all.count; i++)
-        if (strcmp(all.items[i] + strlen(DISKS_DIR), m->disk) == 0)
-            return add_path(m, DISKS_DIR, m->disk, e);
-    return add_path(m, "", m->disk, e);
-}
-
 static int say_which(const struct meant *m, struct err *e)
 {
     char names[256] = "";
-    for (size_t i = 0; i < m->paths.count; i++) {
+    for (size_t i = 0; i < m->disks.count; i++) {
         size_t used = strlen(names);
         (void)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
-                       m->paths.items[i] + strlen(DISKS_DIR));
+                       m->disks.items[i].name);
     }
-    return err_set(e, ERR_USAGE,
-                   "the snapshot has several disks (%s): name one with SNAP:DISK, or a directory with "
-                   "--to DIR/",
-                   names);
+    return err_set(
+        e, ERR_USAGE,
+        "the snapshot has several disks (%s): name one with SNAP:DISK, or a directory with "
+        "--to DIR/",
+        names);
 }
 
 static int find_meant(struct meant *m, struct access *a, const struct snapshot *s, struct err *e)
 {
-    if (*m->disk)
-        return take_named(m, a, s, e);
-    int rc = work_each_disk(a, s, take_disk, m, e);
-    if ((rc && e->cls == ERR_NOT_FOUND) || (rc == 0 && m->paths.count == 0))
-        return err_set(e, ERR_NOT_FOUND,
-                       "the snapshot has no disks: --target DIR restores files, SNAP:PATH --to TARGET one "
-                       "file as a disk");
-    if (rc)
+    CLEANUP_FREE struct root *root = NULL;
+    if (work_open_root(a, s, &root, e) ||
+        work_find_disks(a, root, *m->disk ? m->disk : NULL, &m->disks, e))
         return -1;
-    return m->paths.count > 1 && !m->into_dir ? say_which(m, e) : 0;
+    return m->disks.count > 1 && !m->into_dir ? say_which(m, e) : 0;
 }
 
 /* ---- where -------------------------------------------------------------------------- */
@@ -102,8 +67,7 @@ static bool is_directory(const char *to)
 }
 
 /* DIR/NAME, or DIR/NAME.qcow2. A link there is not followed: the name is the snapshot's. */
-static int place_in(const struct disk_restore_words *w, const char *path, char **out,
-                    struct err *e)
+static int place_in(const struct disk_restore_words *w, const char *path, char **out, struct err *e)
 {
     struct stat st;
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -169,7 +133,8 @@ static void tell_people(struct cli *c, const struct snapshot *s, const char *pat
     if (r->resumed)
         say_note(c, "went on with an interrupted restore, at byte %" PRIu64, r->resumed_at);
     say_note(c, "%s '%s' (%s) of snapshot %s to '%s' in %s",
-             w->dry_run ? "would restore" : "restored", slash ? slash + 1 : path, size, id, to, time);
+             w->dry_run ? "would restore" : "restored", slash ? slash + 1 : path, size, id, to,
+             time);
     amount_format_size(r->written, part);
     amount_format_size(r->zeros, size);
     say_note(c, "%s %s, %s are empty", w->dry_run ? "would write" : "wrote", part, size);
@@ -241,20 +206,21 @@ static int end_with_damage(const struct disk_restore_words *w, uint64_t damaged,
                        "%" PRIu64 " bytes are damaged in the vault: see above; everything else was "
                        "restored",
                        damaged);
-    return err_set(e, ERR_DAMAGED,
-                   "%" PRIu64 " bytes are damaged in the vault, so this is not the disk as it was: see "
-                   "above. After `abri repair`, --delta writes what is missing; --allow-damage takes it "
-                   "as it is",
-                   damaged);
+    return err_set(
+        e, ERR_DAMAGED,
+        "%" PRIu64 " bytes are damaged in the vault, so this is not the disk as it was: see "
+        "above. After `abri repair`, --delta writes what is missing; --allow-damage takes it "
+        "as it is",
+        damaged);
 }
 
 static int restore_all(struct cli *c, struct access *a, const struct snapshot *s,
                        const struct meant *m, const struct disk_restore_words *w, struct err *e)
 {
     uint64_t damaged = 0;
-    for (size_t i = 0; i < m->paths.count; i++) {
+    for (size_t i = 0; i < m->disks.count; i++) {
         CLEANUP_FREE char *place = NULL;
-        const char *path = m->paths.items[i];
+        const char *path = m->disks.items[i].file->path;
         if (m->into_dir && place_in(w, path, &place, e))
             return -1;
         if (restore_one(c, a, s, path, place ? place : w->to, w, &damaged, e))
@@ -275,8 +241,7 @@ int restore_disks(struct cli *c, const char *spec, const struct disk_restore_wor
     m.into_dir = is_directory(w->to);
     if (snap_spec_split(spec, &m.snap, &m.disk, e) || cli_open_reader(c, &access, e) ||
         vault_snapshots(access.vault, &all, report_damage, c, e) ||
-        work_find_snapshot(&all, m.snap, &at, e) ||
-        find_meant(&m, &access, &all.items[at], e) ||
+        work_find_snapshot(&all, m.snap, &at, e) || find_meant(&m, &access, &all.items[at], e) ||
         (m.into_dir && !w->dry_run && file_make_dirs(w->to, 0700, e)))
         return -1;
     return restore_all(c, &access, &all.items[at], &m, w, e);

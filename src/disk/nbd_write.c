@@ -2,11 +2,10 @@
 /*
  * Requests of a writer to an NBD server: sent ahead, DISK_AHEAD at most.
  *
- *  W1 a slot and its copy of the bytes belong to the connection from the moment they are sent until the answer is
- *     back, or until the connection is closed;
- *  W2 an answer that is an error is told by the next call, with its offset;
- *  W3 a server that takes only whole blocks gets only whole blocks: what fills a block in
- *     part is read, changed and written by one thread at a time, and waited for.
+ *  W1 a slot and its copy of the bytes belong to the connection from the moment they are sent until
+ * the answer is back, or until the connection is closed; W2 an answer that is an error is told by
+ * the next call, with its offset; W3 a server that takes only whole blocks gets only whole blocks:
+ * what fills a block in part is read, changed and written by one thread at a time, and waited for.
  */
 #include "disk/disk_internal.h"
 
@@ -70,7 +69,7 @@ static int next_slot(struct disk_writer *w, struct disk_slot **out, struct err *
 
 /* With data, or (p is NULL) zeros. */
 static int send_slot(struct disk_writer *w, struct disk_slot *s, uint64_t off, const uint8_t *p,
-                size_t len, struct err *e)
+                     size_t len, struct err *e)
 {
     nbd_completion_callback back = {.callback = is_back, .user_data = s};
     s->off = off;
@@ -92,11 +91,14 @@ static int send_slot(struct disk_writer *w, struct disk_slot *s, uint64_t off, c
 static int write_blocks(struct disk_writer *w, uint64_t off, const uint8_t *p, size_t len,
                         struct err *e)
 {
-    uint32_t most = w->disk->request_max < DISK_WRITE_BYTES ? w->disk->request_max : DISK_WRITE_BYTES;
+    uint32_t most =
+        w->disk->request_max < DISK_WRITE_BYTES ? w->disk->request_max : DISK_WRITE_BYTES;
     most = most / w->disk->block * w->disk->block;
     if (most == 0)
-        return err_set(e, ERR_LIMIT, "the server takes no request of less than %u bytes, and none of more than %u",
-                       w->disk->block, w->disk->request_max);
+        return err_set(
+            e, ERR_LIMIT,
+            "the server takes no request of less than %u bytes, and none of more than %u",
+            w->disk->block, w->disk->request_max);
     while (len) {
         struct disk_slot *s;
         size_t n = len < most ? len : most;

@@ -111,8 +111,7 @@ static int open_raw(struct disk_target *t, const struct disk_target_request *r, 
 {
     struct disk *d = t->disk;
     struct stat st;
-    if (fstat(d->fd, &st) ||
-        ((uint64_t)st.st_size != r->size && ftruncate(d->fd, (off_t)r->size)))
+    if (fstat(d->fd, &st) || ((uint64_t)st.st_size != r->size && ftruncate(d->fd, (off_t)r->size)))
         return err_sys(e, errno, "make it %llu bytes long", (unsigned long long)r->size);
     if (descriptor_begin(d, e))
         return -1;
@@ -139,8 +138,8 @@ static int open_image(struct disk_target *t, const struct disk_target_request *r
     struct disk_request image = {
         .source = r->target, .backing = r->backing, .backing_count = r->backing_count};
     file_close(&d->fd); /* with our locks: QEMU takes its own */
-    /* QEMU writes the head of a VDI for each new block, whichever of several comes last: cut off then, the
-     * image would give one place to two blocks. */
+    /* QEMU writes the head of a VDI for each new block, whichever of several comes last: cut off
+     * then, the image would give one place to two blocks. */
     t->one_at_a_time = strcmp(d->format, "vdi") == 0;
     if (t->info.fresh && image_make(r->target, d->format, r->size, e))
         return -1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The restore of a disk from beginning to end: find it, see whether an earlier run was cut off, open the target, write,
- * and if asked read back.
+ * The restore of a disk from beginning to end: find it, see whether an earlier run was cut off,
+ * open the target, write, and if asked read back.
  */
 #include "work/restore_disk.h"
 
@@ -139,7 +139,8 @@ static int open_target(struct disk_restore *d, struct err *e)
     struct disk_target_request r = {.target = o->target,
                                     .format = o->format,
                                     .size = d->entry->size,
-                                    .existing = d->result->resumed ? DISK_EXISTING_KEEP : o->existing,
+                                    .existing =
+                                        d->result->resumed ? DISK_EXISTING_KEEP : o->existing,
                                     .backing = o->backing,
                                     .backing_count = o->backing_count,
                                     .cancel = cancel_of(d)};
@@ -165,8 +166,10 @@ static int peek_at_target(struct disk_restore *d, const struct disk_identity *is
                              .backing_count = o->backing_count,
                              .cancel = cancel_of(d)};
     if (is->place == DISK_PLACE_FILE && o->existing == DISK_EXISTING_REFUSE && !d->result->resumed)
-        return err_set(e, ERR_EXISTS, "target '%s': it exists: --delta writes what differs, "
-                                      "--overwrite always all of it", o->target);
+        return err_set(e, ERR_EXISTS,
+                       "target '%s': it exists: --delta writes what differs, "
+                       "--overwrite always all of it",
+                       o->target);
     d->align = 4096;
     if (!o->delta || is->place == DISK_PLACE_NOTHING)
         return 0;
@@ -271,8 +274,10 @@ static void place_of(const char *target, char out[PATH_MAX])
         return;
     (void)snprintf(dir, sizeof dir, "%.*s.", slash ? (int)(slash - target) + 1 : 0, target);
     (void)snprintf(out, PATH_MAX, "%s", target);
-    if (realpath(dir, real) && strlen(real) + strlen(slash ? slash : "/") + strlen(target) < PATH_MAX)
-        (void)snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "", slash ? slash + 1 : target);
+    if (realpath(dir, real) &&
+        strlen(real) + strlen(slash ? slash : "/") + strlen(target) < PATH_MAX)
+        (void)snprintf(out, PATH_MAX, "%s/%s", strcmp(real, "/") ? real : "",
+                       slash ? slash + 1 : target);
 }
 
 static int run(struct disk_restore *d, const struct snapshot *s, struct err *e)
@@ -330,8 +335,7 @@ int work_restore_disk(struct access *a, const struct snapshot *s,
     if (work_open_root(a, s, &root, e) || find_disk(a, root, o->path, &en, e))
         return -1;
     struct disk_restore d = {.options = o, .result = &result, .entry = en};
-    d.base = (struct restore){
-        .access = a, .options = &d.base_options, .result = &d.base_result};
+    d.base = (struct restore){.access = a, .options = &d.base_options, .result = &d.base_result};
     (void)pthread_mutex_init(&d.base.lock, NULL);
     result.size = en->size;
     if (restore(&d, s, e))
@@ -339,30 +343,4 @@ int work_restore_disk(struct access *a, const struct snapshot *s,
     result.duration_ns = clock_monotonic_ns() - start;
     *out = result;
     return 0;
-}
-
-/* ---- which disks there are ------------------------------------------------------------------- */
-
-struct finding {
-    work_disk_each *each;
-    void *arg;
-};
-
-static int offer(void *arg, const struct entry *en, struct err *e)
-{
-    const struct finding *f = arg;
-    const char *name = en->path + strlen("disks/");
-    if (en->type != ENTRY_FILE || en->path_len <= strlen("disks/") || strchr(name, '/'))
-        return 0;
-    return f->each(f->arg, name, en->size, e);
-}
-
-int work_each_disk(struct access *a, const struct snapshot *s, work_disk_each *each, void *arg,
-                   struct err *e)
-{
-    CLEANUP_FREE struct root *root = NULL;
-    struct finding f = {.each = each, .arg = arg};
-    if (work_open_root(a, s, &root, e))
-        return -1;
-    return work_walk_tree(a, &root->tree, "disks", offer, &f, e);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside a restore of a disk. The planner goes over the content in the order of the disk; pieces go through the
- * window of a restore (restore.h), so each chunk is opened once and packs are read forwards. After each stretch
- * everything is waited for and made durable, and the note moves on.
+ * Inside a restore of a disk. The planner goes over the content in the order of the disk; pieces go
+ * through the window of a restore (restore.h), so each chunk is opened once and packs are read
+ * forwards. After each stretch everything is waited for and made durable, and the note moves on.
  *
  *  D1 what lies before the offset in the note is on the target, durably;
- *  D2 with --delta, and when reading back, bytes of the target are named as a chunk would be: the vault is read only
- *     where names differ;
- *  D3 memory is two windows, the jobs under way and the damaged ranges (a bounded number), whatever the size.
+ *  D2 with --delta, and when reading back, bytes of the target are named as a chunk would be: the
+ * vault is read only where names differ; D3 memory is two windows, the jobs under way and the
+ * damaged ranges (a bounded number), whatever the size.
  */
 #ifndef ABRI_WORK_RESTORE_DISK_H
 #define ABRI_WORK_RESTORE_DISK_H
@@ -55,7 +55,8 @@ void disk_damage_tell(struct disk_damage *m, work_problem *problem, void *arg);
 bool disk_damage_covers(const struct disk_damage *m, uint64_t off);
 void disk_damage_done(struct disk_damage *m);
 
-/* ---- the restore --------------------------------------------------------------------------------- */
+/* ---- the restore
+ * --------------------------------------------------------------------------------- */
 
 struct disk_looks;
 
@@ -66,21 +67,21 @@ struct disk_restore {
     const struct restore_disk_options *options;
     struct restore_disk_result *result; /* under base.lock while workers run */
     const struct entry *entry;
-    struct disk_target *target;    /* NULL in a dry run */
-    struct disk *disk;             /* what is there, for reading; NULL: not looked at */
-    uint64_t disk_size;            /* of that */
-    uint32_t align;                /* for reading it */
-    struct disk *opened;           /* `disk`, if it is ours to close */
-    struct disk_writer **writers;  /* one a worker; the planner's is the last */
-    struct restore_file *file;     /* what all pieces belong to */
-    struct disk_looks *looks;      /* NULL: nothing is looked at */
-    struct disk_damage damage;     /* under base.lock while workers run */
+    struct disk_target *target;   /* NULL in a dry run */
+    struct disk *disk;            /* what is there, for reading; NULL: not looked at */
+    uint64_t disk_size;           /* of that */
+    uint32_t align;               /* for reading it */
+    struct disk *opened;          /* `disk`, if it is ours to close */
+    struct disk_writer **writers; /* one a worker; the planner's is the last */
+    struct restore_file *file;    /* what all pieces belong to */
+    struct disk_looks *looks;     /* NULL: nothing is looked at */
+    struct disk_damage damage;    /* under base.lock while workers run */
     struct restore_note note;
     struct disk_note noted;
-    uint64_t map_from, map_end;    /* what the target said last: a stretch of one kind … */
-    bool map_zero;                 /* … that is empty. Asking for each chunk would cost its length each time */
-    uint64_t since;                /* bytes planned since the last flush */
-    bool fresh;                    /* what is not written reads as zeros */
+    uint64_t map_from, map_end; /* what the target said last: a stretch of one kind … */
+    bool map_zero;  /* … that is empty. Asking for each chunk would cost its length each time */
+    uint64_t since; /* bytes planned since the last flush */
+    bool fresh;     /* what is not written reads as zeros */
 };
 
 bool disk_restore_cancelled(const struct disk_restore *d);

@@ -19,8 +19,7 @@ void disk_damage_add(struct disk_damage *m, uint64_t from, uint64_t to, const st
     m->bytes += to - from;
     if (m->count == m->cap) {
         size_t cap = m->cap ? 2 * m->cap : 64;
-        struct disk_range *r =
-            cap <= DAMAGE_RANGES ? mem_realloc(m->ranges, cap, sizeof *r) : NULL;
+        struct disk_range *r = cap <= DAMAGE_RANGES ? mem_realloc(m->ranges, cap, sizeof *r) : NULL;
         if (!r)
             return;
         m->ranges = r;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What workers do: open one chunk, and write all pieces of the disk that it holds, from where it was opened. */
+/* What workers do: open one chunk, and write all pieces of the disk that it holds, from where it
+ * was opened. */
 #include "work/restore_disk.h"
 
 static void count_written(struct disk_restore *d, uint64_t len)
@@ -53,7 +54,8 @@ static void write_chunk(struct disk_restore *d, unsigned worker, const struct ch
     struct err e = ERR_INIT;
     const uint8_t *plain;
     size_t len;
-    int rc = chunk_reader_get(d->base.readers[worker], SEAL_DATA, j->pieces[0].id, &plain, &len, &e);
+    int rc =
+        chunk_reader_get(d->base.readers[worker], SEAL_DATA, j->pieces[0].id, &plain, &len, &e);
     if (rc && e.cls != ERR_DAMAGED) {
         disk_restore_stop(d, &e);
         return;

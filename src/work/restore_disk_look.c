@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a target holds what it should. Its bytes are given the name that a chunk of them would have; that says as
- * much as the chunk itself and costs no look into the vault. Slices of larger chunks have no name of their own: for
- * them the chunk is opened.
+ * Whether a target holds what it should. Its bytes are given the name that a chunk of them would
+ * have; that says as much as the chunk itself and costs no look into the vault. Slices of larger
+ * chunks have no name of their own: for them the chunk is opened.
  *
  * Items gather in batches, batches are read forward by threads of their own, and what they found is
  * taken in order by the thread that added them.
@@ -13,10 +13,10 @@
 
 #include <string.h>
 
-#define BATCH_ITEMS  256u
-#define BATCH_BYTES  ((uint64_t)8 << 20)
-#define SLICE_MAX    ((size_t)32 << 20) /* longer than any chunk */
-#define GRAIN_BYTES  ((uint32_t)1 << 20)
+#define BATCH_ITEMS 256u
+#define BATCH_BYTES ((uint64_t)8 << 20)
+#define SLICE_MAX   ((size_t)32 << 20) /* longer than any chunk */
+#define GRAIN_BYTES ((uint32_t)1 << 20)
 
 struct batch {
     struct pool_job base;
@@ -152,8 +152,7 @@ static int compare_slice(struct looker *k, struct look_item *it, const uint8_t *
     return 0;
 }
 
-static int look_at_data(struct disk_looks *l, struct looker *k, struct look_item *it,
-                        struct err *e)
+static int look_at_data(struct disk_looks *l, struct looker *k, struct look_item *it, struct err *e)
 {
     const uint8_t *p;
     uint8_t id[ID_BYTES];
@@ -171,8 +170,7 @@ static int look_at_data(struct disk_looks *l, struct looker *k, struct look_item
     return 0;
 }
 
-static int look_at(struct disk_looks *l, struct looker *k, struct batch *b, size_t i,
-                   struct err *e)
+static int look_at(struct disk_looks *l, struct looker *k, struct batch *b, size_t i, struct err *e)
 {
     struct look_item *it = &b->items[i];
     uint64_t first, bad = disk_bad(k->reader, &first);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How far the restore of a disk is, in its note (restore_note.h). Private to this machine; anything unexpected is no
- * note, and then the restore begins at the beginning.
+ * How far the restore of a disk is, in its note (restore_note.h). Private to this machine; anything
+ * unexpected is no note, and then the restore begins at the beginning.
  *
  * Two slots, at 0 and at SLOT_STEP, written in turns, so that a torn one leaves the other:
- * "abri.RDN" ‖ u32 version ‖ u64 sequence ‖ snapshot[32] ‖ u8 place ‖ u64 device ‖ u64 inode ‖ u64 born ns ‖
- * u64 size ‖ u64 offset ‖ u64 damaged ‖ u8 fresh ‖ zeros ‖ BLAKE3[32] of all before it. Little endian.
+ * "abri.RDN" ‖ u32 version ‖ u64 sequence ‖ snapshot[32] ‖ u8 place ‖ u64 device ‖ u64 inode ‖ u64
+ * born ns ‖ u64 size ‖ u64 offset ‖ u64 damaged ‖ u8 fresh ‖ zeros ‖ BLAKE3[32] of all before it.
+ * Little endian.
  */
 #include "work/restore_disk.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Over the content of a disk, in its order: what is written, what is looked at first, what becomes
- * zeros; and after each stretch the flush and the note. Does not open chunks or write them (restore_disk_jobs.c).
+ * zeros; and after each stretch the flush and the note. Does not open chunks or write them
+ * (restore_disk_jobs.c).
  *
  *  P1 the note moves only when everything before its offset was written, waited for and flushed;
  *  P2 a target that is new is not asked and not zeroed: it reads as zeros.
@@ -207,8 +208,7 @@ static int plan_item(struct disk_restore *d, const struct item *it, uint64_t off
 
 int disk_restore_write(struct disk_restore *d, struct err *e)
 {
-    return go_over(d, d->noted.offset, UINT64_MAX, plan_item, e) ||
-                   settle(d, d->entry->size, e)
+    return go_over(d, d->noted.offset, UINT64_MAX, plan_item, e) || settle(d, d->entry->size, e)
                ? -1
                : 0;
 }
@@ -241,7 +241,8 @@ int disk_restore_verify(struct disk_restore *d, struct err *e)
                : 0;
 }
 
-/* ---- a sample of what an earlier run wrote ---------------------------------------------------- */
+/* ---- a sample of what an earlier run wrote ----------------------------------------------------
+ */
 
 struct sampling {
     uint64_t seen;

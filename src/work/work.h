@@ -367,10 +367,6 @@ struct restore_disk_result {
 MUST_CHECK int work_restore_disk(struct access *a, const struct snapshot *s,
                                  const struct restore_disk_options *o,
                                  struct restore_disk_result *out, struct err *e);
-/* The disks of a snapshot, by name, in order. ERR_NOT_FOUND if it is not one of disks. */
-typedef int work_disk_each(void *arg, const char *name, uint64_t size, struct err *e);
-MUST_CHECK int work_each_disk(struct access *a, const struct snapshot *s, work_disk_each *each,
-                              void *arg, struct err *e);
 
 /* ---- check -------------------------------------------------------------------------------- */
 

@@ -264,8 +264,8 @@ refused 1 'is no file' latest --to "$T/both" --delta
 rm -rf "$T/both"
 
 step 'wrong names'
-refused 1 "is not in the snapshot" latest:sda --to "$T/x.img"
-refused 2 'is no disk but a' latest:disks --to "$T/x.img"
+refused 1 "no disk 'sda'; it has: data, root" latest:sda --to "$T/x.img"
+refused 1 "no disk 'disks'" latest:disks --to "$T/x.img"
 refused 2 '--to' latest --to ''
 refused 2 "is none of" latest:root --to "$T/x.img" --format ova
 refused 1 'nowhere' latest:root --to "$T/nowhere/x.img"
@@ -279,7 +279,9 @@ refused 2 'always or never' latest --to "$T/x" --overwrite if-newer
 mkdir "$T/plain"
 echo hi >"$T/plain/a"
 backup_json "$T/plain"
-refused 1 'no disks' latest --to "$T/x.img"
+echo ho >"$T/plain/b"
+backup_json "$T/plain"
+refused 1 'no disks but 2 files' latest --to "$T/x.img"
 restore "latest:$T/plain/a" --to "$T/x.img"
 expect_equal "$(cat "$T/x.img")" hi
 rm -f "$T/x.img"
@@ -296,7 +298,7 @@ hooked() {
     echo "$2" >"$T/at"
 }
 serve_hooked() {
-    T=$T serve --pidfile "$T/server.pid" eval get_size="echo $SIZE" can_write='exit 0' can_flush='exit 0' flush='exit 0' can_zero='exit 0' \
+    serve --pidfile "$T/server.pid" eval get_size="echo $SIZE" can_write='exit 0' can_flush='exit 0' flush='exit 0' can_zero='exit 0' \
         pread="dd if='$T/server.img' bs=1M iflag=skip_bytes,count_bytes,fullblock skip=\$4 count=\$3 status=none" \
         zero="fallocate -p -o \$4 -l \$3 '$T/server.img'" pwrite=". '$T/pwrite'"
 }
@@ -311,7 +313,6 @@ fresh_server() {
 
 step 'kill -9 in several places: each time it goes on where it was'
 fresh_server
-before=-1
 for at in 10 40 70 110 150; do
     # shellcheck disable=SC2016 # for the hook
     hooked 'kill -9 $(cat "$T/abri.pid")' $((at << 20))

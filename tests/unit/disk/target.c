@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Targets against an array of bytes: random writes and zeros by two writers, of any offset and length, then all is read
- * back; raw files, images and NBD servers with and without odd limits. What is new reads as zeros; what is not there, too
- * small or somebody else's is refused.
+ * Targets against an array of bytes: random writes and zeros by two writers, of any offset and
+ * length, then all is read back; raw files, images and NBD servers with and without odd limits.
+ * What is new reads as zeros; what is not there, too small or somebody else's is refused.
  */
 #include "disk/disk.h"
 
@@ -233,9 +233,11 @@ static void servers(void **unused)
 {
     (void)unused;
     play_server((const char *const[]){"memory", "6M", NULL}, SIZE);
-    play_server((const char *const[]){"--filter=noparallel", "--filter=noextents", "memory", "6M", NULL},
-                SIZE);
-    play_server((const char *const[]){"--filter=nozero", "--filter=noextents", "memory", "6M", NULL}, SIZE);
+    play_server(
+        (const char *const[]){"--filter=noparallel", "--filter=noextents", "memory", "6M", NULL},
+        SIZE);
+    play_server(
+        (const char *const[]){"--filter=nozero", "--filter=noextents", "memory", "6M", NULL}, SIZE);
 }
 
 static void servers_of_whole_blocks(void **unused)
@@ -243,12 +245,14 @@ static void servers_of_whole_blocks(void **unused)
     (void)unused;
     play_server((const char *const[]){"--filter=blocksize-policy", "memory", "6M",
                                       "blocksize-minimum=4096", "blocksize-preferred=4096",
-                                      "blocksize-maximum=65536", "blocksize-error-policy=error", NULL},
+                                      "blocksize-maximum=65536", "blocksize-error-policy=error",
+                                      NULL},
                 SIZE);
     play_server((const char *const[]){"--filter=blocksize-policy", "--filter=nozero",
-                                      "--filter=noparallel", "memory", "6M", "blocksize-minimum=65536",
-                                      "blocksize-preferred=65536", "blocksize-maximum=131072",
-                                      "blocksize-error-policy=error", NULL},
+                                      "--filter=noparallel", "memory", "6M",
+                                      "blocksize-minimum=65536", "blocksize-preferred=65536",
+                                      "blocksize-maximum=131072", "blocksize-error-policy=error",
+                                      NULL},
                 SIZE);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The note of a disk's restore: comes back as it was, the newest whole slot counts, and nothing else is a note. Ranges that
- * the vault could not give are told as few. */
+/* The note of a disk's restore: comes back as it was, the newest whole slot counts, and nothing
+ * else is a note. Ranges that the vault could not give are told as few. */
 #include "work/restore_disk.h"
 
 #include "base/file.h"
