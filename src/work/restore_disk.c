@@ -133,6 +133,20 @@ static int make_writers(struct disk_restore *d, struct err *e)
     return 0;
 }
 
+/* QEMU may refuse all writes to a VHDX that was cut off between a log entry and its flush: one that an earlier run
+ * made is made again. */
+static int begin_anew(struct disk_restore *d, struct disk_target_request *r, struct err *e)
+{
+    if (!d->result->resumed || !d->noted.fresh ||
+        strcmp(disk_target_get_info(d->target)->format, "vhdx") != 0)
+        return 0;
+    disk_target_close(TAKE(d->target));
+    d->result->resumed = false;
+    d->noted.offset = d->noted.damaged = 0;
+    r->existing = DISK_EXISTING_REPLACE;
+    return disk_target_open(r, &d->target, e);
+}
+
 static int open_target(struct disk_restore *d, struct err *e)
 {
     const struct restore_disk_options *o = d->options;
@@ -144,7 +158,7 @@ static int open_target(struct disk_restore *d, struct err *e)
                                     .backing = o->backing,
                                     .backing_count = o->backing_count,
                                     .cancel = cancel_of(d)};
-    if (disk_target_open(&r, &d->target, e))
+    if (disk_target_open(&r, &d->target, e) || begin_anew(d, &r, e))
         return -1;
     const struct disk_target_info *is = disk_target_get_info(d->target);
     d->disk = disk_target_disk(d->target);

@@ -376,7 +376,7 @@ rm -f "$T/server.img"
 step 'no space: a file, an image; the same command goes on'
 if [ "$IS_ROOT" = yes ] && mkdir -p "$T/small" && mount -t tmpfs -o size=40m none "$T/small" 2>/dev/null; then
     MOUNTS="$T/small"
-    for kind in img qcow2 vhdx; do
+    for kind in img qcow2 vdi; do
         mount -o remount,size=40m "$T/small"
         refused 1 'safe.*No space left' "$SNAP" --to "$T/small/r.$kind" --sync-every 8M
         mount -o remount,size=400m "$T/small"
@@ -399,7 +399,8 @@ for kind in img qcow2 vhdx vmdk vdi; do
     wait $!
     if [ $? = 137 ]; then
         restore "$SNAP" --to "$T/k.$kind" --verify
-        expect_equal "$(field summary resumed)" true $kind
+        # A VHDX that was cut off is made anew.
+        expect_equal "$(field summary resumed)" "$([ $kind = vhdx ] && echo false || echo true)" $kind
     fi
     if [ $kind = img ]; then same "$DISK" "$T/k.img"; else same_image "$T/k.$kind" $kind; fi
     rm -f "$T/k.$kind"
