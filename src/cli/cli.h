@@ -94,7 +94,7 @@ struct command {
 extern const struct command cmd_backup, cmd_boot, cmd_cat, cmd_check, cmd_clock, cmd_copy, cmd_diff, cmd_drill, cmd_find, cmd_floor,
     cmd_forget, cmd_gc, cmd_help, cmd_hold, cmd_init, cmd_lock, cmd_ls, cmd_repair, cmd_restore, cmd_snapshots,
     cmd_key, cmd_stats, cmd_tag, cmd_undelete, cmd_version, cmd_writer;
-extern const struct command cmd_export;
+extern const struct command cmd_export, cmd_mount;
 extern const struct command cmd_admin, cmd_config, cmd_doctor, cmd_enrol, cmd_selftest;
 extern const struct command cmd_log, cmd_log_show, cmd_log_checkpoint, cmd_log_prove, cmd_log_verify;
 extern const struct command cmd_service, cmd_service_install, cmd_service_remove, cmd_service_show;

@@ -6,7 +6,7 @@
 
 const struct command *const commands[] = {
     &cmd_init, &cmd_backup, &cmd_snapshots, &cmd_ls, &cmd_diff, &cmd_find, &cmd_cat, &cmd_stats,
-    &cmd_restore, &cmd_export, &cmd_boot, &cmd_drill, &cmd_check, &cmd_repair,
+    &cmd_restore, &cmd_export, &cmd_mount, &cmd_boot, &cmd_drill, &cmd_check, &cmd_repair,
     &cmd_forget, &cmd_undelete, &cmd_lock, &cmd_hold, &cmd_tag, &cmd_floor, &cmd_clock, &cmd_gc, &cmd_copy,
     &cmd_key, &cmd_writer, &cmd_enrol, &cmd_admin, &cmd_log, &cmd_service, &cmd_selftest, &cmd_doctor, &cmd_config, &cmd_help, &cmd_version, NULL,
 };

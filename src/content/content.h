@@ -157,6 +157,29 @@ MUST_CHECK int tree_diff_next(struct tree_diff *d, const struct entry **a_out,
 /* As tree_reader_on_node, for both trees. */
 void tree_diff_on_node(struct tree_diff *d, void (*seen)(void *arg, const uint8_t *id), void *arg);
 
+/* ---- trees, read at random ---------------------------------------------------------- */
+
+/* One node, opened: for those who look here and there, and keep what they saw. */
+#define TREE_PAGE_MAX ((size_t)64 << 20) /* memory of one */
+struct tree_page_child {
+    const char *path; /* its first; not NUL-terminated */
+    size_t len;
+    uint8_t id[SEAL_ID_BYTES];
+    uint64_t first, entries; /* how many entries stand before it in the page; how many it holds */
+};
+struct tree_page {
+    uint8_t level; /* 0: `entries`, else `children` */
+    size_t count;  /* at least 1; ascending by path */
+    const struct entry *const *entries;
+    const struct tree_page_child *children;
+    size_t bytes; /* of memory, about */
+};
+/* `plain` is that of a node which shall have this level and hold so many entries. Checks what can be seen
+ * from it alone. ERR_LIMIT if it needs more than TREE_PAGE_MAX. */
+MUST_CHECK int tree_page_open(const void *plain, size_t len, uint8_t level, uint64_t entries,
+                              struct tree_page **out, struct err *e);
+void tree_page_free(struct tree_page *p); /* NULL is fine */
+
 /* ---- roots -------------------------------------------------------------------------- */
 
 #define ROOT_PROBLEMS_MAX 64

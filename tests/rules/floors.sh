@@ -124,7 +124,7 @@ BEGIN {
     assign(4, "content source target remote disk")
     assign(5, "work export")
     assign(6, "server view")
-    assign(7, "fleet attack machine")
+    assign(7, "fleet attack machine mount")
     assign(8, "cli daemon nbdkit")
     assign(9, "manual")
     only["sign"] = "base"
