@@ -159,9 +159,9 @@ static bool is_unmounted(struct service *s)
 }
 
 /* Those who are not root have a program for it. */
-static int unmount_as_user(const struct service *s, bool lazily)
+static int unmount_as_user(const struct service *s)
 {
-    const char *const argv[] = {"fusermount3", "-u", lazily ? "-z" : "-q", "--", s->dir, NULL};
+    const char *const argv[] = {"fusermount3", "-u", "-q", "--", s->dir, NULL};
     struct err ignored = ERR_INIT;
     pid_t pid;
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
@@ -173,20 +173,15 @@ static int unmount_as_user(const struct service *s, bool lazily)
     return rc;
 }
 
-static int unmount_once(const struct service *s, bool lazily)
-{
-    if (geteuid() == 0)
-        return umount2(s->dir, UMOUNT_NOFOLLOW | (lazily ? MNT_DETACH : 0));
-    return unmount_as_user(s, lazily);
-}
-
-/* V1. The threads answer meanwhile. */
+/* V1. First as it should be, while the threads answer; then libfuse takes away what is left, lazily. */
 static void unmount(struct service *s)
 {
-    if (is_unmounted(s) || unmount_once(s, false) == 0 || is_unmounted(s))
-        return;
-    (void)unmount_once(s, true);
-    if (s->m->o->busy)
+    bool is_done = is_unmounted(s);
+    if (!is_done)
+        is_done = (geteuid() == 0 ? umount2(s->dir, UMOUNT_NOFOLLOW) : unmount_as_user(s)) == 0 || is_unmounted(s);
+    end_threads(s);
+    fuse_session_unmount(s->session);
+    if (!is_done && s->m->o->busy)
         s->m->o->busy(s->m->o->arg);
 }
 
@@ -224,7 +219,6 @@ static int serve(struct service *s, struct err *e)
         attend(s);
     }
     unmount(s);
-    end_threads(s);
     return rc;
 }
 
