@@ -178,7 +178,7 @@ static void extensions_are_skipped(void **state)
 }
 
 /* `count` notes of `len` bytes each, of an entry of that type. */
-static void check_note(bool good, enum entry_type type, unsigned count, size_t len)
+static void check_note(bool good, uint8_t type, unsigned count, size_t len)
 {
     static const uint8_t bytes[ENTRY_NOTE_MAX + 1];
     struct buf tail = {0};
