@@ -54,6 +54,7 @@ struct run {
     size_t streamed;      /* disks that are whole */
     int64_t powerdown_ns; /* when the button was pressed; 0: not yet */
     int64_t stopped_ns;   /* when a guest was found stopped; 0: it runs */
+    bool quit;            /* its power is gone */
 };
 
 /* ---- telling ------------------------------------------------------------------------------- */
@@ -131,19 +132,29 @@ static int take_news(struct run *r, enum vm_news news, bool *ended, struct err *
     return 0;
 }
 
+/* Whoever gives an order to a machine that just ended hears of its end from vm_wait. */
+static int unless_gone(int rc, struct err *e)
+{
+    if (rc == 0 || e->cls != ERR_OFFLINE)
+        return rc;
+    *e = ERR_INIT;
+    return 0;
+}
+
 static int press_button(struct run *r, struct err *e)
 {
     int64_t now = clock_monotonic_ns();
-    if (!progress_cancelled(&r->cli->progress))
+    if (!progress_cancelled(&r->cli->progress) || r->quit)
         return 0;
     /* A trial has nothing to lose. */
-    if (!r->boot.keeps_dir || (r->powerdown_ns && now - r->powerdown_ns > POWERDOWN_S * NS_PER_S))
-        return vm_quit(r->boot.vm, e);
+    r->quit = !r->boot.keeps_dir || (r->powerdown_ns && now - r->powerdown_ns > POWERDOWN_S * NS_PER_S);
+    if (r->quit)
+        return unless_gone(vm_quit(r->boot.vm, e), e);
     if (r->powerdown_ns)
         return 0;
     r->powerdown_ns = now;
     say_note(r->cli, "asking the machine to shut down; in %d s its power goes", POWERDOWN_S);
-    return vm_powerdown(r->boot.vm, e);
+    return unless_gone(vm_powerdown(r->boot.vm, e), e);
 }
 
 static int go_on_if_stopped(struct run *r, struct err *e)
@@ -151,7 +162,7 @@ static int go_on_if_stopped(struct run *r, struct err *e)
     if (!r->stopped_ns || clock_monotonic_ns() - r->stopped_ns < AGAIN_S * NS_PER_S)
         return 0;
     r->stopped_ns = 0;
-    return vm_continue(r->boot.vm, e);
+    return unless_gone(vm_continue(r->boot.vm, e), e);
 }
 
 static int show_progress(struct run *r, struct err *e)
@@ -159,7 +170,8 @@ static int show_progress(struct run *r, struct err *e)
     uint64_t done, total;
     if (!r->args->hand_over || r->boot.whole)
         return 0;
-    if (vm_stream_progress(r->boot.vm, &done, &total, e))
+    done = total = 0;
+    if (unless_gone(vm_stream_progress(r->boot.vm, &done, &total, e), e))
         return -1;
     atomic_store(&r->cli->progress.bytes, done);
     atomic_store(&r->cli->progress.bytes_total, total);

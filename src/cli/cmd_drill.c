@@ -72,8 +72,11 @@ static int wait_for_life(struct drill *d, int64_t limit_ns, struct err *e)
     for (;;) {
         enum vm_news news;
         for (size_t i = 0; i < d->proof_count; i++)
-            if (drill_proof_look(&d->proofs[i], &d->boot, d->started_ns, e))
-                return -1;
+            if (drill_proof_look(&d->proofs[i], &d->boot, d->started_ns, e)) {
+                if (e->cls != ERR_OFFLINE)
+                    return -1;
+                *e = ERR_INIT; /* it just ended: vm_wait tells */
+            }
         d->passed = all_seen(d);
         if (d->passed)
             return 0;

@@ -32,6 +32,19 @@ int descriptor_begin(struct disk *d, struct err *e)
     return 0;
 }
 
+/* The byte that QEMU locks for the permission to write (its include/block/block-common.h). */
+#define QEMU_WRITES_LOCK 101
+
+int descriptor_check_free(const struct disk *d, struct err *e)
+{
+    struct flock held = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = QEMU_WRITES_LOCK, .l_len = 1};
+    if (fcntl(d->fd, F_OFD_GETLK, &held) == 0 && held.l_type != F_UNLCK)
+        return err_set(e, ERR_BUSY,
+                       "a running machine uses it: back it up with --domain, or through its NBD export");
+    return 0;
+}
+
 bool disk_changed(const struct disk *d)
 {
     struct stat st;

@@ -94,6 +94,8 @@ bool disk_is_cancelled(const struct disk *d);
 
 /* descriptor.c: d->fd is open */
 MUST_CHECK int descriptor_begin(struct disk *d, struct err *e);
+/* ERR_BUSY if a QEMU writes to it: what would be read is torn. */
+MUST_CHECK int descriptor_check_free(const struct disk *d, struct err *e);
 int descriptor_map(struct disk *d, uint64_t off, struct disk_extent *out);
 
 /* nbd.c: d->uri is set */

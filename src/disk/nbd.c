@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,13 +36,20 @@ static int gone(struct disk *d, struct err *e)
     return nbd_error(e, ERR_OFFLINE, "the server of the disk went away");
 }
 
+/* Waits; -1 if nothing more will come. A signal is no end. */
+static int wait_for(struct nbd_handle *h, int timeout_ms)
+{
+    if (nbd_poll(h, timeout_ms) < 0 && nbd_get_errno() != EINTR)
+        return -1;
+    return nbd_is_gone(h) ? -1 : 0;
+}
+
 int nbd_turn(struct disk *d, struct nbd_handle *h, struct err *e)
 {
+    int rc = disk_is_cancelled(d) ? 0 : wait_for(h, d->many ? LOOK_MS : LOOK_SHARED_MS);
     if (disk_is_cancelled(d))
         return err_set(e, ERR_CANCELLED, "interrupted");
-    if (nbd_poll(h, d->many ? LOOK_MS : LOOK_SHARED_MS) < 0 || nbd_is_gone(h))
-        return gone(d, e);
-    return 0;
+    return rc ? gone(d, e) : 0;
 }
 
 static int await_connection(struct disk *d, struct nbd_handle *h, struct err *e)
@@ -52,7 +60,7 @@ static int await_connection(struct disk *d, struct nbd_handle *h, struct err *e)
             return err_set(e, ERR_CANCELLED, "interrupted");
         if (clock_monotonic_ns() > until)
             return err_set(e, ERR_OFFLINE, "the server does not answer");
-        if (nbd_poll(h, LOOK_MS) < 0)
+        if (wait_for(h, LOOK_MS))
             return gone(d, e);
     }
     if (nbd_aio_is_ready(h) != 1)

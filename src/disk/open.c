@@ -32,7 +32,7 @@ static int open_file(struct disk *d, const struct disk_request *r, struct err *e
     if (format_of_file(r->source, d->fd, r->format, d->format, e))
         return -1;
     if (strcmp(d->format, "raw") == 0)
-        return descriptor_begin(d, e);
+        return descriptor_check_free(d, e) || descriptor_begin(d, e) ? -1 : 0;
     file_close(&d->fd);
     return helper_start(d, r, e) || nbd_open(d, NULL, e) ? -1 : 0;
 }

@@ -35,12 +35,30 @@ static void first_words(int fd, char out[SAID_MAX])
     }
 }
 
+/* Ours, but virsh speaks English: its words are read. NULL: no memory. */
+static char **environment(void)
+{
+    static char plain[] = "LC_ALL=C";
+    size_t count = 0, n = 0;
+    while (environ[count])
+        count++;
+    char **out = mem_array(count + 2, sizeof *out);
+    for (size_t i = 0; out && i < count; i++)
+        if (strncmp(environ[i], "LC_ALL=", 7) != 0 && strncmp(environ[i], "LANGUAGE=", 9) != 0)
+            out[n++] = environ[i];
+    if (out)
+        out[n] = plain;
+    return out;
+}
+
 static int run(const char *const *argv, int out_fd, int err_fd, struct err *e)
 {
-    struct program p = {
-        .argv = argv, .environment = environ, .out_fd = out_fd, .err_fd = err_fd, .apart = true};
+    CLEANUP_FREE char **env = environment();
+    struct program p = {.argv = argv, .environment = env, .out_fd = out_fd, .err_fd = err_fd, .apart = true};
     char said[SAID_MAX];
     pid_t pid;
+    if (!env)
+        return err_no_memory(e, "running virsh");
     int rc = program_start(&p, &pid);
     if (rc == ENOENT)
         return err_set(e, ERR_NOT_FOUND, "there is no virsh: install libvirt-clients");

@@ -97,6 +97,20 @@ expect_equal "$(cat "$T/out")" '<domain/>'
 expect_status 0 "$ABRI" --json snapshots
 expect_grep '"host":"web"' "$T/out"
 
+step 'what a running machine writes to is not read behind its back'
+for format in raw qcow2; do
+    cleanup_servers
+    rm -f "$T/s"
+    qemu-nbd -t -f "$format" -k "$T/s" "$T/$([ $format = raw ] && echo disk.img || echo root.qcow2)" &
+    SERVERS=$!
+    listening "$T/s" $!
+    expect_status 11 "$ABRI" backup --disk "$T/$([ $format = raw ] && echo disk.img || echo root.qcow2)"
+    expect_one_error
+    expect_grep 'a running machine uses it' "$T/err"
+done
+cleanup_servers
+settle
+
 step 'what is on a disk is known without opening it'
 truncate -s 64M "$T/parts.img"
 printf 'label: gpt\nstart=2048, size=40960, type=L, name="here"\nsize=40960, type=S\n' | sfdisk -q "$T/parts.img"

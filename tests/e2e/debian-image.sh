@@ -4,8 +4,8 @@
 # console on the serial line, root without a password, the guest's agent, and port 7 says hello). The tree that debootstrap makes is kept in the
 # directory KEEP and used again.
 set -eu
-image=$1
-keep=$2
+image=$(realpath -m "$1")
+keep=$(realpath "$2")
 root=$keep/debian-root
 packages=linux-image-cloud-amd64,systemd-sysv,udev,kmod,e2fsprogs,qemu-guest-agent
 if [ ! -e "$root/.complete" ]; then
