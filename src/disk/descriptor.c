@@ -13,6 +13,7 @@
 int descriptor_begin(struct disk *d, struct err *e)
 {
     struct stat st;
+    d->info.kernel_map = true;
     if (fstat(d->fd, &st))
         return err_sys(e, errno, "look at it");
     if (S_ISBLK(st.st_mode)) {

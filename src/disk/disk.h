@@ -47,6 +47,7 @@ struct disk_request {
 struct disk_info {
     uint64_t size;      /* bytes */
     const char *format; /* "raw", "qcow2", …, or "nbd" */
+    bool kernel_map;    /* the map is the kernel's, not what a server says */
     bool has_bitmap;    /* the one that was asked for is there */
     /* Of a regular raw file, to tell whether it is the same as last time; else has_stat is false.
      */

@@ -3,38 +3,15 @@
 # backup --disk: whatever holds a disk comes in bit for bit; images that would hurt us, maps
 # that lie and servers that break do not.
 . "$(dirname "$0")/lib.sh"
-
-SERVERS=
-cleanup_servers() { for p in $SERVERS; do kill "$p" 2>/dev/null; wait "$p" 2>/dev/null; done; SERVERS=; }
+. "$(dirname "$0")/nbd_servers.sh"
 trap 'cleanup_servers; cleanup' EXIT
-export TMPDIR="$T" # sockets and what nbdkit leaves behind
-
-# listening SOCKET PID: until it is there.
-listening() {
-    until [ -S "$1" ]; do
-        kill -0 "$2" 2>/dev/null || fail "no server at $1"
-        sleep 0.02
-    done
-}
-# serve ARG…: an nbdkit at $T/s
-serve() {
-    cleanup_servers
-    rm -f "$T/s"
-    nbdkit -f -r -U "$T/s" "$@" >"$T/nbdkit.log" 2>&1 &
-    SERVERS=$!
-    listening "$T/s" $!
-}
+serve() { serve_nbdkit -r "$@"; }
 # serve_image IMAGE [qemu-nbd option]…
 serve_image() {
-    cleanup_servers
-    rm -f "$T/s"
     image=$1
     shift
-    qemu-nbd -r -t -e 16 -f qcow2 -k "$T/s" "$@" "$image" &
-    SERVERS=$!
-    listening "$T/s" $!
+    serve_qemu -r -f qcow2 "$@" "$image"
 }
-URI="nbd+unix:///?socket=$T/s"
 # same_disk FILE: what the newest snapshot has as disks/vda.
 same_disk() {
     expect_status 0 "$ABRI" restore latest:disks/vda -t "$T/r"
@@ -99,12 +76,9 @@ expect_grep '"host":"web"' "$T/out"
 
 step 'what a running machine writes to is not read behind its back'
 for format in raw qcow2; do
-    cleanup_servers
-    rm -f "$T/s"
-    qemu-nbd -t -f "$format" -k "$T/s" "$T/$([ $format = raw ] && echo disk.img || echo root.qcow2)" &
-    SERVERS=$!
-    listening "$T/s" $!
-    expect_status 11 "$ABRI" backup --disk "$T/$([ $format = raw ] && echo disk.img || echo root.qcow2)"
+    image=$T/$([ $format = raw ] && echo disk.img || echo root.qcow2)
+    serve_qemu -f "$format" "$image"
+    expect_status 11 "$ABRI" backup --disk "$image"
     expect_one_error
     expect_grep 'a running machine uses it' "$T/err"
 done

@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # restore --to: a disk goes back to anything bit for bit, goes on after every cut, and says so where it cannot.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/nbd_servers.sh"
 
-SERVERS=
 LOOPS=
 MOUNTS=
-cleanup_servers() { for p in $SERVERS; do kill "$p" 2>/dev/null; wait "$p" 2>/dev/null; done; SERVERS=; }
 cleanup_all() {
     cleanup_servers
     for m in $MOUNTS; do umount "$m" 2>/dev/null; done
@@ -16,23 +15,8 @@ cleanup_all() {
     cleanup
 }
 trap cleanup_all EXIT
-export TMPDIR="$T" # sockets and what nbdkit leaves behind
-
-listening() {
-    until [ -S "$1" ]; do
-        kill -0 "$2" 2>/dev/null || fail "no server at $1"
-        sleep 0.02
-    done
-}
-# serve ARG…: an nbdkit at $T/s that can be written
-serve() {
-    cleanup_servers
-    rm -f "$T/s"
-    nbdkit -f -U "$T/s" "$@" >"$T/nbdkit.log" 2>&1 &
-    SERVERS=$!
-    listening "$T/s" $!
-}
-URI="nbd+unix:///?socket=$T/s"
+# serve ARG…: an nbdkit that can be written
+serve() { serve_nbdkit "$@"; }
 SIZE=$((192 << 20))
 
 # restore WORD…: --json, must succeed; then `field summary …`
