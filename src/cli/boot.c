@@ -24,6 +24,11 @@
 #define GUID_ESP "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
 #define GUID_BIOS_BOOT "21686148-6449-6e6f-744e-656564454649"
 
+const char *const boot_firmware_words[] = {"bios", "uefi", NULL};
+const char *const boot_bus_words[] = {"virtio", "sata", "ide", NULL};
+_Static_assert(BOOT_BIOS == 1 && BOOT_UEFI == 2 && VM_VIRTIO == 1 && VM_SATA == 2 && VM_IDE == 3,
+               "the words above are in this order");
+
 /* ---- the directory ------------------------------------------------------------------------- */
 
 static bool is_empty(const char *path)

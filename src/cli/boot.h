@@ -13,6 +13,8 @@
 #include <pthread.h>
 
 enum boot_firmware { BOOT_FIRMWARE_AUTO = 0, BOOT_BIOS, BOOT_UEFI };
+/* For options: in the order of boot_firmware and vm_bus, ended with NULL. */
+extern const char *const boot_firmware_words[], *const boot_bus_words[];
 
 struct boot_options {
     const char *snap; /* SNAP; NULL: what `dir` was begun with */

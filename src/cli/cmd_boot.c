@@ -21,12 +21,8 @@ struct boot_args {
     bool hand_over;
 };
 
-/* In the order of enum boot_firmware, vm_bus; network: 1 none, 2 user. */
-static const char *const firmware_words[] = {"bios", "uefi", NULL};
-static const char *const bus_words[] = {"virtio", "sata", "ide", NULL};
+/* 1 none, 2 user */
 static const char *const network_words[] = {"none", "user", NULL};
-_Static_assert(BOOT_BIOS == 1 && BOOT_UEFI == 2 && VM_VIRTIO == 1 && VM_SATA == 2 && VM_IDE == 3,
-               "the words above are in this order");
 
 static const struct option_spec options[] = {
     {.name = "dir", .letter = 'd', .kind = OPTION_TEXT, .arg = "DIR", OPTION_AT(boot_args, dir),
@@ -39,9 +35,9 @@ static const struct option_spec options[] = {
      .help = "its processors (as many as here, at most 4)"},
     {.name = "network", .kind = OPTION_CHOICE, .words = network_words, .arg = "KIND", OPTION_AT(boot_args, network),
      .help = "none (the default), or user: it reaches whatever this host reaches"},
-    {.name = "firmware", .kind = OPTION_CHOICE, .words = firmware_words, .arg = "KIND", OPTION_AT(boot_args, firmware),
+    {.name = "firmware", .kind = OPTION_CHOICE, .words = boot_firmware_words, .arg = "KIND", OPTION_AT(boot_args, firmware),
      .help = "bios or uefi (default: as its partitions say)"},
-    {.name = "bus", .kind = OPTION_CHOICE, .words = bus_words, .arg = "KIND", OPTION_AT(boot_args, bus),
+    {.name = "bus", .kind = OPTION_CHOICE, .words = boot_bus_words, .arg = "KIND", OPTION_AT(boot_args, bus),
      .help = "virtio, sata or ide for its disks (default: by their names, sda is sata)"},
     {.name = "plugin", .kind = OPTION_TEXT, .arg = "FILE", OPTION_AT(boot_args, plugin),
      .help = "use this nbdkit-abri-plugin.so"},
@@ -215,8 +211,6 @@ static int finish(struct run *r, struct err *e)
 
 static int run_machine(struct run *r, struct err *e)
 {
-    const struct boot_args *a = r->args;
-    (void)a;
     if (boot_start(&r->boot, e))
         return -1;
     tell_running(r);

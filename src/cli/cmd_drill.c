@@ -24,9 +24,6 @@ struct drill_args {
     int firmware, bus;
 };
 
-static const char *const firmware_words[] = {"bios", "uefi", NULL};
-static const char *const bus_words[] = {"virtio", "sata", "ide", NULL};
-
 static const struct option_spec options[] = {
     {.name = "expect", .kind = OPTION_LIST, .arg = "PROOF", OPTION_AT(drill_args, expect),
      .help = "serial:TEXT, agent, screen:HASH or tcp:PORT; all that are given must be seen (serial:login:)"},
@@ -42,9 +39,9 @@ static const struct option_spec options[] = {
      .help = "the machine's memory (1G)"},
     {.name = "cpus", .kind = OPTION_NUMBER, .arg = "N", .min = 1, .max = 256, OPTION_AT(drill_args, cpus),
      .help = "its processors (as many as here, at most 4)"},
-    {.name = "firmware", .kind = OPTION_CHOICE, .words = firmware_words, .arg = "KIND", OPTION_AT(drill_args, firmware),
+    {.name = "firmware", .kind = OPTION_CHOICE, .words = boot_firmware_words, .arg = "KIND", OPTION_AT(drill_args, firmware),
      .help = "bios or uefi (default: as its partitions say)"},
-    {.name = "bus", .kind = OPTION_CHOICE, .words = bus_words, .arg = "KIND", OPTION_AT(drill_args, bus),
+    {.name = "bus", .kind = OPTION_CHOICE, .words = boot_bus_words, .arg = "KIND", OPTION_AT(drill_args, bus),
      .help = "virtio, sata or ide for its disks (default: by their names, sda is sata)"},
     {.name = "plugin", .kind = OPTION_TEXT, .arg = "FILE", OPTION_AT(drill_args, plugin),
      .help = "use this nbdkit-abri-plugin.so"},
